@@ -1,0 +1,1 @@
+"""The public door: gevent, sockets, and the members behind them."""
