@@ -1,0 +1,252 @@
+"""All rooms by name, and the decision when each of them flushes.
+
+A message goes one road, whoever sent it: ``publish`` → broker → ``deliver`` →
+``Room.append``; at the end of the event-loop turn, or when the room's pace
+allows, ``turn`` lets the room flush. Deciding that here, and not in the room,
+leaves one place to reason about latency:
+
+* A quiet room's message leaves at the end of the turn in which it came.
+* A room whose pass took more than ``PACE_ABOVE_S`` rests three times as long,
+  and gathers what arrives: more messages to a burst, fewer sends to a message.
+* Over all rooms a turn flushes for about ``TURN_S``, round robin; what is left
+  goes on in the next turn, so that reading, writing and accepting go on too.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+from typing import Protocol
+
+from roomcast.relay.broker import Broker, Deliver
+from roomcast.relay.counters import Histogram, TemplateCounters
+from roomcast.relay.member import Member
+from roomcast.relay.message import Kind, Message
+from roomcast.relay.reasons import Reason
+from roomcast.relay.room import PASS_BYTES, Room, RoomRules
+
+# How long one turn may flush before the loop does something else. Short enough
+# that a join or a ping waits unnoticed, long enough that asking costs nothing.
+TURN_S = 0.002
+# How many members are served between two looks at the clock: about half a
+# millisecond of sends.
+SERVED_PER_LOOK = 64
+# What makes a room busy, and how long it then rests, as a multiple of the cost:
+# three times leaves a quarter of the core to flushing.
+PACE_ABOVE_S = 0.001
+PACE_FACTOR = 3.0
+
+# How early a timer may fire: the loop rounds, and rooms whose rest ends within
+# the same millisecond may as well go together.
+TIMER_SLACK_S = 0.001
+
+MESSAGE_SIZE_BOUNDS = (64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 16_777_216)
+FLUSH_BOUNDS_S = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+class Scheduler(Protocol):
+    """How the hub asks the event loop for a turn."""
+
+    def soon(self) -> None:
+        """Call ``Hub.turn`` once, when the events of this turn are done."""
+
+    def later(self, delay_s: float) -> None:
+        """Call ``Hub.turn`` once, after ``delay_s``, and after other events had their chance."""
+
+
+class RoomLimitError(Exception):
+    """A room could not be opened, or not joined; ``limit`` is the name of the setting that says so."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"limit {limit} is reached")
+        self.limit = limit
+
+
+class Hub:
+    """The rooms of this process.
+
+    Args:
+        broker: Makes the broker, given where it delivers.
+        scheduler: Gives the hub its turns.
+        clock: Returns seconds from a clock that never goes back.
+        rooms_max: How many rooms may be open; 0: no limit.
+        report: Called with a room and the exception that ended it, a fault of ours.
+    """
+
+    def __init__(
+        self,
+        *,
+        broker: Callable[[Deliver], Broker],
+        scheduler: Scheduler,
+        clock: Callable[[], float],
+        rooms_max: int,
+        report: Callable[[Room, Exception], None],
+    ) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.templates: dict[str, TemplateCounters] = {}
+        self.message_sizes = Histogram(MESSAGE_SIZE_BOUNDS)
+        self.flush_durations = Histogram(FLUSH_BOUNDS_S)
+        self._broker = broker(self.deliver)
+        self._scheduler = scheduler
+        self._clock = clock
+        self._rooms_max = rooms_max
+        self._report = report
+        # Rooms that may flush now, in the order of their turns.
+        self._due: deque[Room] = deque()
+        # Rooms that rest, by the end of their rest. The number breaks ties.
+        self._resting: list[tuple[float, int, Room]] = []
+        self._tie = count()
+        self._is_turn_asked_for = False
+        # When the earliest timer that was asked for will fire.
+        self._wake_at_s = inf
+        # Flushing time since `_due` was last empty: fifty rooms of 0.9 ms are
+        # one busy relay, though none of them is a busy room.
+        self._flush_s = 0.0
+
+    def add_template(self, name: str) -> TemplateCounters:
+        """Make the counters that all rooms of one template share."""
+        return self.templates.setdefault(name, TemplateCounters(name))
+
+    # --- members
+
+    def refusal(self, name: str, rules: RoomRules) -> str | None:
+        """Return the setting that would keep a member out of this room now, or None."""
+        room = self.rooms.get(name)
+        if room is None:
+            return "rooms_max" if self._rooms_max and len(self.rooms) >= self._rooms_max else None
+        return "members_max" if rules.members_max and room.member_count >= rules.members_max else None
+
+    def join(self, name: str, rules: RoomRules, counters: TemplateCounters, member: Member) -> Room:
+        """Let a member into a room, which is opened for its first.
+
+        Raises:
+            RoomLimitError: As ``refusal`` would have said.
+        """
+        if (limit := self.refusal(name, rules)) is not None:
+            raise RoomLimitError(limit)
+        room = self.rooms.get(name)
+        if room is None:
+            room = self.rooms[name] = Room(name, rules, counters, self._broker.open(name))
+            counters.rooms += 1
+        room.join(member)
+        return room
+
+    def part(self, room: Room, member: Member, reason: Reason) -> None:
+        """Say goodbye to a member, behind all that it is owed."""
+        room.part(member, reason)
+        self._forget_if_empty(room)
+
+    def leave(self, room: Room, member: Member, reason: Reason) -> None:
+        """Take a member out at once: its connection is gone."""
+        room.leave(member, reason)
+        self._forget_if_empty(room)
+
+    def feed(self, room: Room, member: Member) -> None:
+        """Go on with a laggard that can be written to."""
+        room.feed(member)
+        self._forget_if_empty(room)
+
+    def sweep(self, room: Room, member: Member) -> None:
+        """Notice a laggard that overflowed and never wakes."""
+        room.sweep(member)
+        self._forget_if_empty(room)
+
+    def lag_bytes(self) -> int:
+        """How many bytes of logs are held because someone lags."""
+        return sum(room.log.size_bytes for room in self.rooms.values() if room.has_laggards)
+
+    # --- messages
+
+    def publish(self, room: Room, kind: Kind, payload: bytes, sender: Member) -> None:
+        """Publish what a member of ``room`` sent. If the room owes too much, the member is read no further."""
+        if kind == Kind.TEXT:
+            room.counters.received_text += 1
+        else:
+            room.counters.received_binary += 1
+        self.message_sizes.observe(len(payload))
+        self._broker.publish(room.name, kind, payload, sender)
+        if room.is_over_pending:
+            room.hold_back(sender)
+
+    def deliver(self, message: Message) -> None:
+        """Take a message from the broker into its room's log."""
+        room = self.rooms.get(message.room)
+        if room is not None and room.append(message):
+            self._schedule(room)
+
+    def turn(self) -> None:
+        """Flush rooms that are due, for about ``TURN_S``; ask for another turn if there is more to do."""
+        self._is_turn_asked_for = False
+        started = now = self._clock()
+        self._wake_rested(now)
+        while self._due and now - started < TURN_S:
+            room = self._due.popleft()
+            now = self._flush(room, now)
+        if self._due:
+            self._is_turn_asked_for = True
+            self._scheduler.later(0.0)
+        else:
+            self._flush_s = 0.0
+            self._ask_to_be_woken(now)
+
+    def _flush(self, room: Room, started: float) -> float:
+        """Let one room go on with its pass; return the time at which it stopped."""
+        try:
+            room.flush(SERVED_PER_LOOK)
+        except Exception as error:
+            # This room is lost; the others must not be.
+            self._report(room, error)
+            room.abandon()
+        now = self._clock()
+        room.flush_s += now - started
+        self._flush_s += now - started
+        if room.is_flushing:
+            self._due.append(room)
+            return now
+        self._pace(room, now)
+        self._forget_if_empty(room)
+        if room.at < room.log.head:
+            self._schedule(room)
+        return now
+
+    def _pace(self, room: Room, now: float) -> None:
+        """A pass is over: decide when the room's next may begin."""
+        self.flush_durations.observe(room.flush_s)
+        cost = max(room.flush_s, self._flush_s)
+        room.flush_s = 0.0
+        room.not_before_s = 0.0
+        # A whole burst that is waiting already gains nothing by waiting longer.
+        if cost > PACE_ABOVE_S and room.pending_bytes < PASS_BYTES:
+            room.not_before_s = now + min(PACE_FACTOR * cost, room.rules.gather_max_s)
+
+    def _schedule(self, room: Room) -> None:
+        """Put a room with something to flush in its place: due now, or resting."""
+        if room.not_before_s:
+            now = self._clock()
+            if now < room.not_before_s:
+                heappush(self._resting, (room.not_before_s, next(self._tie), room))
+                self._ask_to_be_woken(now)
+                return
+            room.not_before_s = 0.0
+        self._due.append(room)
+        if not self._is_turn_asked_for:
+            self._is_turn_asked_for = True
+            self._scheduler.soon()
+
+    def _wake_rested(self, now: float) -> None:
+        if self._wake_at_s <= now + TIMER_SLACK_S:
+            self._wake_at_s = inf
+        while self._resting and self._resting[0][0] <= now + TIMER_SLACK_S:
+            self._due.append(heappop(self._resting)[2])
+
+    def _ask_to_be_woken(self, now: float) -> None:
+        if self._resting and self._resting[0][0] < self._wake_at_s:
+            self._wake_at_s = self._resting[0][0]
+            self._scheduler.later(max(self._wake_at_s - now, 0.0))
+
+    def _forget_if_empty(self, room: Room) -> None:
+        if room.member_count == 0 and self.rooms.get(room.name) is room:
+            del self.rooms[room.name]
+            room.counters.rooms -= 1
+            self._broker.close(room.name)

@@ -1,0 +1,54 @@
+"""What the relay asks of a member.
+
+A member is one connection in a room. The relay never sees its socket; it
+offers bytes and is told how many were taken. Every method here is called from
+the loop that serves all members of all rooms, so none may block, switch
+greenlets, or raise: a member that fails says so with a return value and leaves
+by itself.
+"""
+
+from typing import Protocol
+
+from roomcast.relay.message import WireFormat
+from roomcast.relay.reasons import Reason
+
+
+class Member(Protocol):
+    """One connection in a room."""
+
+    @property
+    def wire_format(self) -> WireFormat:
+        """The format of its frames. Never changes: it chooses the member's cohort."""
+
+    def offer(self, data: bytes) -> int:
+        """Write what the kernel will take of ``data`` now, in one call.
+
+        Returns:
+            How many bytes were taken. 0 while the member waits to be writable,
+            or has something older to send first. -1 when it is dead: it has
+            left its room, or is about to.
+        """
+
+    def hold(self, rest: memoryview) -> None:
+        """Keep the unwritten rest of one frame, and send it before anything else.
+
+        The view shares the log's bytes: a thousand stalled members hold one copy.
+        """
+
+    def want_write(self) -> None:
+        """Call ``Room.feed`` when the member can be written to and owes no older bytes."""
+
+    def finish(self, reason: Reason) -> None:
+        """Say goodbye: all that was owed has been written. It is in no room any more."""
+
+    def overflowed(self) -> None:
+        """Say goodbye as one that fell too far behind. It is in no room any more."""
+
+    def fail(self) -> None:
+        """End at once, for a fault of the relay's own. It is in no room any more."""
+
+    def pause(self) -> None:
+        """Do not read from this member: its room owes more than it may."""
+
+    def resume(self) -> None:
+        """Read from it again."""

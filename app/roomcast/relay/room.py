@@ -1,0 +1,392 @@
+"""A room: a log of messages, and members that are cursors into it.
+
+Members that are up to date stand in a *cohort*, one for each wire format, and
+have no cursor of their own: ``at`` is the offset of them all. A *pass* moves
+``at`` forward: it joins a batch of the log once per format into one burst, and
+offers that same object to every member of the cohort. Whoever does not take
+all of it becomes a *laggard*: it gets a cursor, leaves the cohort, and is fed
+from the log when its socket can be written to, until it has caught up. So one
+slow reader costs the others nothing, and ten thousand share the log's bytes.
+
+What always holds (the property test checks it after every step):
+
+1. Every cohort member is at ``at``, but for those in the unserved rest of the
+   pass, who are owed exactly its burst. Hence ``at`` moves when a pass begins.
+2. A laggard's cursor is at most ``at``.
+3. Nothing is trimmed beyond ``at``, or while a pass runs.
+4. What a member is sent are whole frames in the order of their offsets, each
+   at most once.
+5. A close frame comes after all that was published before it.
+
+Nobody called from here may switch greenlets, so all see one order.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from roomcast.relay.burst import Burst
+from roomcast.relay.counters import TemplateCounters
+from roomcast.relay.log import Log
+from roomcast.relay.member import Member
+from roomcast.relay.message import Kind, Message, WireFormat
+from roomcast.relay.reasons import Reason
+
+# How much of the log one pass, or one feeding of a laggard, writes to a
+# member. About what a kernel's send buffer takes in one call; more would only
+# make more of them fall short.
+PASS_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRules:
+    """How the rooms of one template behave. Bytes count a message's payload and ``OVERHEAD_BYTES``."""
+
+    echo: bool = False
+    """Whether a sender receives its own messages."""
+    members_max: int = 10_000
+    """0: no limit."""
+    overflow: Literal["close", "skip"] = "close"
+    """What becomes of a member that fell further behind than the room keeps."""
+    lag_max_bytes: int = 4_194_304
+    """How much of the log is kept for laggards."""
+    pending_max_bytes: int = 1_048_576
+    """Unflushed; above it whoever publishes is not read."""
+    gather_max_s: float = 0.025
+    """How long a busy room may gather messages into one burst."""
+
+
+class _Lag:
+    """Where a laggard is: the last offset that it has, and the kind of the frame that is half written."""
+
+    __slots__ = ("cursor", "half_written")
+
+    def __init__(self, cursor: int) -> None:
+        self.cursor = cursor
+        self.half_written: Kind | None = None
+
+
+class _Service:
+    """One burst, and the members of its cohort as the pass found them."""
+
+    __slots__ = ("burst", "members", "position")
+
+    def __init__(self, burst: Burst, members: list[Member]) -> None:
+        self.burst = burst
+        self.members = members
+        self.position = 0
+
+    def take(self, budget: int) -> list[Member]:
+        """Return the next members to serve, ``budget`` at most."""
+        start = self.position
+        self.position = min(start + budget, len(self.members))
+        return self.members[start : self.position]
+
+    @property
+    def is_done(self) -> bool:
+        return self.position == len(self.members)
+
+
+class Room:
+    """All members of one path, and what they say to each other.
+
+    Args:
+        name: The path.
+        rules: Its template's.
+        counters: Its template's, shared with the template's other rooms.
+        head: The offset of the newest message published before this room opened.
+    """
+
+    __slots__ = (
+        "_cohorts",
+        "_laggards",
+        "_parting",
+        "_paused",
+        "_services",
+        "at",
+        "counters",
+        "flush_s",
+        "log",
+        "member_count",
+        "name",
+        "not_before_s",
+        "pending_bytes",
+        "rules",
+    )
+
+    def __init__(self, name: str, rules: RoomRules, counters: TemplateCounters, head: int = 0) -> None:
+        self.name = name
+        self.rules = rules
+        self.counters = counters
+        self.log = Log(head)
+        self.at = head
+        self.pending_bytes = 0
+        self.member_count = 0
+        # The hub's: when this room may flush again, and what its pass has cost so far.
+        self.not_before_s = 0.0
+        self.flush_s = 0.0
+        self._cohorts: dict[WireFormat, dict[Member, None]] = {}
+        self._laggards: dict[Member, _Lag] = {}
+        self._parting: dict[Member, tuple[int, Reason]] = {}
+        self._paused: dict[Member, None] = {}
+        # The pass that is running, or None.
+        self._services: list[_Service] | None = None
+
+    # --- messages in
+
+    def append(self, message: Message) -> bool:
+        """Add the next message to the log.
+
+        Returns:
+            Whether the hub has to be told: it is the first since ``at``, and
+            no pass is running whose end the hub will notice anyway.
+        """
+        self.log.append(message)
+        self.pending_bytes += message.size_bytes
+        return self._services is None and message.offset == self.at + 1
+
+    @property
+    def is_over_pending(self) -> bool:
+        """Whether it owes more than it may, and its publishers have to wait."""
+        return self.pending_bytes > self.rules.pending_max_bytes
+
+    def hold_back(self, publisher: Member) -> None:
+        """Stop reading from a publisher until half of what may be pending is flushed."""
+        if publisher not in self._paused:
+            self._paused[publisher] = None
+            self.counters.publishers_paused += 1
+            publisher.pause()
+
+    # --- members in and out
+
+    def join(self, member: Member) -> None:
+        """Let a member in. The first message that it gets is the next one to be flushed."""
+        self.member_count += 1
+        self.counters.members += 1
+        self._enter_cohort(member)
+
+    def part(self, member: Member, reason: Reason) -> None:
+        """Say goodbye to a member, behind all that it is owed. The caller no longer reads from it."""
+        if member not in self._laggards and self._services is None and self.at == self.log.head:
+            self.leave(member, reason)
+            member.finish(reason)
+        else:
+            self._parting.setdefault(member, (self.log.head, reason))
+
+    def leave(self, member: Member, reason: Reason) -> None:
+        """Take a member out at once. What a laggard was still owed is counted as dropped.
+
+        It is counted by offset: messages of its own among them are included,
+        because looking at each would cost a thousand dying laggards seconds.
+        """
+        lag = self._laggards.pop(member, None)
+        if lag is None:
+            self._cohorts[member.wire_format].pop(member)
+        else:
+            self.counters.laggards -= 1
+            self.counters.drop(reason, self.log.head - lag.cursor + (lag.half_written is not None))
+        self._parting.pop(member, None)
+        if member in self._paused:
+            self._release(member)
+        self.member_count -= 1
+        self.counters.members -= 1
+        self._trim()
+
+    def abandon(self) -> None:
+        """End every member at once, after a fault of the relay's own in this room."""
+        self._services = None
+        for member in [*self._laggards, *(member for cohort in self._cohorts.values() for member in cohort)]:
+            self.leave(member, Reason.INTERNAL)
+            member.fail()
+
+    # --- messages out: the cohorts
+
+    def flush(self, budget: int) -> int:
+        """Go on with the pass, or begin one; serve about ``budget`` members.
+
+        Returns:
+            How many were served. The pass goes on while ``is_flushing``.
+        """
+        if self._services is None:
+            if self.at == self.log.head:
+                return 0
+            self._services = self._begin_pass()
+        served = 0
+        for service in self._services:
+            while not service.is_done and served < budget:
+                served += self._serve(service, budget - served)
+        if all(service.is_done for service in self._services):
+            self._services = None
+            self._end_pass()
+        return served
+
+    @property
+    def is_flushing(self) -> bool:
+        """Whether a pass is running."""
+        return self._services is not None
+
+    @property
+    def has_laggards(self) -> bool:
+        """Whether somebody is behind, and the log is kept for it."""
+        return bool(self._laggards)
+
+    def _begin_pass(self) -> list[_Service]:
+        batch = self.log.batch(self.at, self.log.head, PASS_BYTES)
+        self.at = batch[-1].offset
+        self.pending_bytes -= sum([message.size_bytes for message in batch])
+        return [
+            _Service(Burst(batch, wire_format, is_echoed=self.rules.echo), list(cohort))
+            for wire_format, cohort in self._cohorts.items()
+            if cohort
+        ]
+
+    def _serve(self, service: _Service, budget: int) -> int:
+        """Offer the burst to the next members. Per member: one send, nothing else."""
+        burst = service.burst
+        data = burst.data
+        size = len(data)
+        senders = burst.senders
+        members = service.take(budget)
+        took_all = 0
+        for member in members:
+            if member in senders:
+                self._serve_sender(member, burst)
+            elif not size or (taken := member.offer(data)) == size:
+                took_all += 1
+            else:
+                self._fall_behind(member, taken, burst)
+        burst.count_taken(self.counters, took_all)
+        return len(members)
+
+    def _serve_sender(self, member: Member, burst: Burst) -> None:
+        """Offer a sender the burst without its own frames."""
+        data = burst.without(member)
+        if not data or (taken := member.offer(data)) == len(data):
+            burst.count_taken_without(self.counters, member)
+        else:
+            self._fall_behind(member, taken, burst)
+
+    def _end_pass(self) -> None:
+        if self._parting:
+            for member, (close_at, reason) in list(self._parting.items()):
+                if close_at <= self.at and member not in self._laggards:
+                    self.leave(member, reason)
+                    member.finish(reason)
+        if self._paused and self.pending_bytes * 2 <= self.rules.pending_max_bytes:
+            for member in list(self._paused):
+                self._release(member)
+                member.resume()
+        self._trim()
+
+    # --- messages out: the laggards
+
+    def feed(self, member: Member) -> None:
+        """Go on from a laggard's cursor. It can be written to, and owes no older bytes."""
+        lag = self._laggards[member]
+        if lag.half_written is not None:
+            # The rest of that frame is out: only now was it delivered.
+            self._count_frame(member, lag.half_written)
+            lag.half_written = None
+        if self._has_overflowed(lag) and not self._overflow(member, lag):
+            return
+        if lag.cursor < self.at:
+            self._feed_from_log(member, lag)
+            if lag.cursor < self.at or lag.half_written is not None:
+                return
+        del self._laggards[member]
+        self.counters.laggards -= 1
+        self._enter_cohort(member)
+        self._finish_if_parting(member)
+        self._trim()
+
+    def sweep(self, member: Member) -> None:
+        """Notice that a laggard which never wakes has overflowed. For each member, about once a second."""
+        lag = self._laggards.get(member)
+        if lag is not None and self.rules.overflow == "close" and self._has_overflowed(lag):
+            self._overflow(member, lag)
+
+    def _feed_from_log(self, member: Member, lag: _Lag) -> None:
+        batch = self.log.batch(lag.cursor, self.at, PASS_BYTES)
+        burst = Burst(batch, member.wire_format, is_echoed=self.rules.echo)
+        is_sender = member in burst.senders
+        data = burst.without(member) if is_sender else burst.data
+        taken = member.offer(data) if data else 0
+        if taken != len(data):
+            self._fall_behind(member, taken, burst)
+            return
+        if is_sender:
+            burst.count_taken_without(self.counters, member)
+        else:
+            burst.count_taken(self.counters, 1)
+        lag.cursor = batch[-1].offset
+        if lag.cursor < self.at:
+            member.want_write()
+
+    def _fall_behind(self, member: Member, taken: int, burst: Burst) -> None:
+        """Find, in the batch, the frame in which the write stopped, and go on from there later."""
+        lag = self._laggards.get(member)
+        if taken < 0:
+            # Dead: it leaves by itself. A laggard is then counted by its cursor.
+            if lag is None:
+                self.counters.drop(Reason.GONE, burst.frames)
+            return
+        if lag is None:
+            del self._cohorts[member.wire_format][member]
+            lag = self._laggards[member] = _Lag(burst.batch[0].offset - 1)
+            self.counters.laggards += 1
+        member.wire_format.sent_bytes += taken
+        for message in burst.batch:
+            is_own = message.sender is member and not self.rules.echo
+            frame = None if is_own else message.frame(member.wire_format)
+            if frame is not None and taken < len(frame):
+                if taken:
+                    # A view of this frame alone. Of the whole burst it would
+                    # keep a megabyte alive for each of ten thousand members.
+                    member.hold(memoryview(frame)[taken:])
+                    lag.half_written = message.kind
+                    lag.cursor = message.offset
+                break
+            lag.cursor = message.offset
+            if frame is not None:
+                taken -= len(frame)
+                self._count_frame(member, message.kind)
+            elif not is_own:
+                self.counters.drop(Reason.UNSUPPORTED, 1)
+        member.want_write()
+
+    def _has_overflowed(self, lag: _Lag) -> bool:
+        return lag.cursor < self.log.first - 1
+
+    def _overflow(self, member: Member, lag: _Lag) -> bool:
+        """Apply the overflow policy. Returns whether the member stays."""
+        if self.rules.overflow == "close":
+            self.leave(member, Reason.LAGGING)
+            member.overflowed()
+            return False
+        newest = max(self.log.first - 1, self.at - 1)
+        self.counters.drop(Reason.LAGGING, newest - lag.cursor)
+        lag.cursor = newest
+        return True
+
+    # --- small things
+
+    def _enter_cohort(self, member: Member) -> None:
+        # In mid-pass too: the pass has its own list, and `at` is its end.
+        self._cohorts.setdefault(member.wire_format, {})[member] = None
+
+    def _finish_if_parting(self, member: Member) -> None:
+        close_at, reason = self._parting.get(member, (self.at + 1, Reason.PEER))
+        if close_at <= self.at:
+            self.leave(member, reason)
+            member.finish(reason)
+
+    def _release(self, member: Member) -> None:
+        del self._paused[member]
+        self.counters.publishers_paused -= 1
+
+    def _count_frame(self, member: Member, kind: Kind) -> None:
+        member.wire_format.frames_sent[kind] += 1
+        self.counters.delivered += 1
+
+    def _trim(self) -> None:
+        if self._services is None:
+            self.log.trim(self.rules.lag_max_bytes if self._laggards else 0, self.at)
