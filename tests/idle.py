@@ -1,0 +1,35 @@
+"""A hub without an event loop, for tests that look at its counters and move no message."""
+
+from __future__ import annotations
+
+from roomcast.brokers.memory import MemoryBroker
+from roomcast.metrics import TransportCounters
+from roomcast.relay.hub import Hub
+from roomcast.relay.room import Room
+
+
+class NoTurns:
+    """A scheduler for a hub in which nothing is said: nobody may ask it for a turn."""
+
+    def soon(self) -> None:
+        raise AssertionError("an idle hub asked for a turn")
+
+    def later(self, delay_s: float) -> None:
+        raise AssertionError(f"an idle hub asked for a turn in {delay_s} s")
+
+
+def idle_hub(*templates: str) -> Hub:
+    """Return a hub with counters for these templates, and no room."""
+    hub = Hub(broker=MemoryBroker, scheduler=NoTurns(), clock=lambda: 0.0, rooms_max=0, report=_fail)
+    for template in templates:
+        hub.add_template(template)
+    return hub
+
+
+def idle_counters() -> TransportCounters:
+    """Return the counters of a public door that nobody has knocked at."""
+    return TransportCounters(dialects=["rfc6455", "hixie76"], outcomes=["accepted", "origin"])
+
+
+def _fail(room: Room, error: Exception) -> None:
+    raise AssertionError(f"room {room.name} of an idle hub was ended") from error
