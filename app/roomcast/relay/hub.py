@@ -48,11 +48,11 @@ FLUSH_BOUNDS_S = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025
 class Scheduler(Protocol):
     """How the hub asks the event loop for a turn."""
 
-    def soon(self) -> None:
-        """Call ``Hub.turn`` once, when the events of this turn are done."""
+    def soon(self, turn: Callable[[], None]) -> None:
+        """Call ``turn`` once, when the events of this turn are done."""
 
-    def later(self, delay_s: float) -> None:
-        """Call ``Hub.turn`` once, after ``delay_s``, and after other events had their chance."""
+    def later(self, delay_s: float, turn: Callable[[], None]) -> None:
+        """Call ``turn`` once, after ``delay_s``, and after other events had their chance."""
 
 
 class RoomLimitError(Exception):
@@ -185,7 +185,7 @@ class Hub:
             now = self._flush(room, now)
         if self._due:
             self._is_turn_asked_for = True
-            self._scheduler.later(0.0)
+            self._scheduler.later(0.0, self.turn)
         else:
             self._flush_s = 0.0
             self._ask_to_be_woken(now)
@@ -232,7 +232,7 @@ class Hub:
         self._due.append(room)
         if not self._is_turn_asked_for:
             self._is_turn_asked_for = True
-            self._scheduler.soon()
+            self._scheduler.soon(self.turn)
 
     def _wake_rested(self, now: float) -> None:
         if self._wake_at_s <= now + TIMER_SLACK_S:
@@ -243,7 +243,7 @@ class Hub:
     def _ask_to_be_woken(self, now: float) -> None:
         if self._resting and self._resting[0][0] < self._wake_at_s:
             self._wake_at_s = self._resting[0][0]
-            self._scheduler.later(max(self._wake_at_s - now, 0.0))
+            self._scheduler.later(max(self._wake_at_s - now, 0.0), self.turn)
 
     def _forget_if_empty(self, room: Room) -> None:
         if room.member_count == 0 and self.rooms.get(room.name) is room:

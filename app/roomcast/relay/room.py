@@ -280,8 +280,13 @@ class Room:
     # --- messages out: the laggards
 
     def feed(self, member: Member) -> None:
-        """Go on from a laggard's cursor. It can be written to, and owes no older bytes."""
-        lag = self._laggards[member]
+        """Go on from a laggard's cursor. It can be written to, and owes no older bytes.
+
+        A member that is up to date is owed nothing, and left alone.
+        """
+        lag = self._laggards.get(member)
+        if lag is None:
+            return
         if lag.half_written is not None:
             # The rest of that frame is out: only now was it delivered.
             self._count_frame(member, lag.half_written)
