@@ -1,0 +1,425 @@
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from roomcast.protocol.errors import HandshakeError, HandshakeFault
+from roomcast.protocol.http import HeadDecoder, Request, response
+
+HEAD = (
+    b"GET /rooms/lobby?since=7 HTTP/1.1\r\n"
+    b"Host: relay.example:8080\r\n"
+    b"Connection: keep-alive, Upgrade\r\n"
+    b"Upgrade: websocket\r\n"
+    b"Origin: https://app.example\r\n"
+    b"Sec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"\r\n"
+)
+KEY1 = b"Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n"
+KEY2 = b"Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n"
+HIXIE_KEYS = KEY1 + KEY2
+
+REFUSED_STARTS = {
+    "TLS ClientHello": (b"\x16\x03\x01\x02\x00\x01", 400, "0x16, a TLS handshake"),
+    "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "begins as HTTP/2"),
+    "POST": (b"POST / HTTP/1.1\r\n", 405, "the method is POST, not GET"),
+    "method in lower case": (b"get / HTTP/1.1\r\n", 405, "the method is get, not GET"),
+    "method too long": (b"A" * 17, 400, "the method is longer than 16 bytes"),
+    "NUL": (b"\x00", 400, "byte 0x00 cannot be in an HTTP method"),
+    "byte beyond ASCII in the method": (b"G\xc3\x89T / HTTP/1.1\r\n", 400, "byte 0xc3 cannot be"),
+    "space first": (b" GET / HTTP/1.1\r\n", 400, "byte 0x20 cannot be"),
+    "tab after the method": (b"GET\t/ HTTP/1.1\r\n", 400, "byte 0x09 cannot be"),
+    "LF first": (b"\nGET / HTTP/1.1\r\n", 400, "byte 0x0a cannot be"),
+    "CR first": (b"\rGET / HTTP/1.1\r\n", 400, "byte 0x0d cannot be"),
+    "two empty lines first": (b"\r\n\r\nGET / HTTP/1.1\r\n", 400, "byte 0x0d cannot be"),
+}
+
+REFUSED_REQUEST_LINES = {
+    "HTTP/1.0": (b"GET / HTTP/1.0\r\n", "the version is HTTP/1.0, not HTTP/1.1"),
+    "HTTP/2.0": (b"GET / HTTP/2.0\r\n", "the version is HTTP/2.0, not HTTP/1.1"),
+    "no version": (b"GET /\r\n", "the request line is not GET, a path"),
+    "no target": (b"GET  HTTP/1.1\r\n", "the request line is not GET, a path"),
+    "absolute target": (b"GET http://relay.example/ HTTP/1.1\r\n", "a path that begins with a slash"),
+    "asterisk": (b"GET * HTTP/1.1\r\n", "a path that begins with a slash"),
+    "authority": (b"GET relay.example:80 HTTP/1.1\r\n", "a path that begins with a slash"),
+    "fragment": (b"GET /rooms/lobby#now HTTP/1.1\r\n", "a path that begins with a slash"),
+    "space in the target": (b"GET /rooms/my room HTTP/1.1\r\n", "with one space between them"),
+    "target beyond ASCII": (b"GET /rooms/\xc3\xa9 HTTP/1.1\r\n", "a path that begins with a slash"),
+    "trailing space": (b"GET / HTTP/1.1 \r\n", "with one space between them"),
+    "bare LF": (b"GET / HTTP/1.1\n", "the request line ends with LF, not CRLF"),
+    "NUL in the target": (b"GET /\x00 HTTP/1.1\r\n", "the request line holds the control character 0x00"),
+    "bare CR": (b"GET /\r HTTP/1.1\r\n", "the request line holds the control character 0x0d"),
+}
+
+REFUSED_HEADER_LINES = {
+    "bare LF": (b"A: b\n", "line 3 ends with LF, not CRLF"),
+    "empty line of a bare LF": (b"\n", "line 3 ends with LF, not CRLF"),
+    "bare CR": (b"A: b\rc\r\n", "line 3 holds the control character 0x0d"),
+    "CR before CRLF": (b"\r\r\n", "line 3 holds the control character 0x0d"),
+    "NUL": (b"A: \x00\r\n", "line 3 holds the control character 0x00"),
+    "vertical tab": (b"A: b\x0bc\r\n", "line 3 holds the control character 0x0b"),
+    "delete": (b"A: \x7f\r\n", "line 3 holds the control character 0x7f"),
+    "folded with a space": (b" folded: yes\r\n", "line 3 begins with a blank: folded"),
+    "folded with a tab": (b"\tfolded: yes\r\n", "line 3 begins with a blank: folded"),
+    "no colon": (b"A\r\n", "line 3 is not name: value"),
+    "no name": (b": b\r\n", "line 3 is not name: value"),
+    "space before the colon": (b"A : b\r\n", "line 3 is not name: value"),
+    "name beyond ASCII": (b"\xc3\x84: b\r\n", "line 3 is not name: value"),
+    "two origins": (b"Origin: null\r\norigin: null\r\n", "there are two origin headers, not one"),
+    "two upgrades": (b"Upgrade: websocket\r\nUpgrade: websocket\r\n", "there are two upgrade headers"),
+    "two keys": (b"Sec-WebSocket-Key: a\r\nSec-WebSocket-Key: a\r\n", "there are two sec-websocket-key headers"),
+    "two first keys": (KEY1 + KEY1, "there are two sec-websocket-key1 headers"),
+    "two second keys": (KEY2 + KEY2, "there are two sec-websocket-key2 headers"),
+    "two versions": (b"Sec-WebSocket-Version: 13\r\n" * 2, "there are two sec-websocket-version headers"),
+    "two hosts": (b"HOST: relay.example\r\n", "there are 2 host headers, not one"),
+    "chunked body": (b"Transfer-Encoding: chunked\r\n", "Transfer-Encoding is refused"),
+    "body in a coding unknown to h11": (b"Transfer-Encoding: gzip\r\n", "in a form that cannot be read"),
+    "body": (b"Content-Length: 1\r\n", "Content-Length is neither 0 nor, with two keys, 8"),
+    "empty body in two digits": (b"Content-Length: 00\r\n", "Content-Length is neither 0 nor"),
+    "eight bytes without keys": (b"Content-Length: 8\r\n", "Content-Length is neither 0 nor"),
+    "eight bytes with one key": (b"Content-Length: 8\r\n" + KEY1, "Content-Length is neither 0 nor"),
+    "nine bytes with keys": (b"Content-Length: 9\r\n" + HIXIE_KEYS, "Content-Length is neither 0 nor"),
+    "two lengths": (b"Content-Length: 0\r\nContent-Length: 8\r\n", "in a form that cannot be read"),
+    "length beyond every integer": (b"Content-Length: " + b"9" * 5000 + b"\r\n", "in a form that cannot be read"),
+    "negative length": (b"Content-Length: -1\r\n", "in a form that cannot be read"),
+}
+
+HOSTS = [
+    b"relay.example",
+    b"relay.example.",
+    b"RELAY.example:1",
+    b"127.0.0.1:65535",
+    b"[::1]",
+    b"[2001:db8::1]:8080",
+    b"[::ffff:192.0.2.1]:80",
+    b"relay_1:8080",
+    b"xn--bcher-kva.example",
+    b"a" * 63 + b".example",
+]
+
+REFUSED_HOSTS = [
+    b"",
+    b":8080",
+    b"relay.example:",
+    b"relay.example:0",
+    b"relay.example:65536",
+    b"relay.example:99999999999",
+    b"relay.example:http",
+    b"user@relay.example",
+    b"user:secret@relay.example",
+    b"relay .example",
+    b"relay.example, other.example",
+    b"relay.example/path",
+    b"relay..example",
+    b".relay.example",
+    b"b\xc3\xbccher.example",
+    b"%72elay.example",
+    b"::1",
+    b"[::1",
+    b"[::1]x",
+    b"[1::2::3]",
+    b"[fe80::1%25eth0]",
+    b"[relay.example]",
+    b"a" * 64 + b".example",
+    b"a." * 127 + b"aa",
+]
+
+
+def decode(head: bytes, *, head_max_bytes: int = 16384, headers_max: int = 100) -> Request:
+    request = HeadDecoder(head_max_bytes, headers_max).receive(head)
+    assert request is not None
+    return request
+
+
+def refusal(data: bytes, *, head_max_bytes: int = 16384, headers_max: int = 100) -> HandshakeError:
+    with pytest.raises(HandshakeError) as caught:
+        HeadDecoder(head_max_bytes, headers_max).receive(data)
+    return caught.value
+
+
+def with_lines(lines: bytes) -> bytes:
+    return b"GET / HTTP/1.1\r\nHost: relay.example\r\n" + lines + b"\r\n"
+
+
+def outcome(chunks: Iterator[bytes]) -> object:
+    """Everything a caller can tell apart about one stream."""
+    decoder = HeadDecoder(head_max_bytes=200, headers_max=5)
+    try:
+        for chunk in chunks:
+            if request := decoder.receive(chunk):
+                return request, decoder.rest + b"".join(chunks)
+    except HandshakeError as error:
+        return error.status, error.fault, str(error)
+    return None
+
+
+def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
+    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    for start, end in pairwise(edges):
+        yield data[start:end]
+
+
+def test_head_becomes_a_request() -> None:
+    request = decode(HEAD)
+
+    assert request.target == "/rooms/lobby?since=7"
+    assert request.path == "/rooms/lobby"
+    assert request.host == "relay.example:8080"
+    assert request.origin == "https://app.example"
+    assert request.headers[1] == ("connection", "keep-alive, Upgrade")
+    assert len(request.headers) == 6
+
+
+def test_head_without_its_blank_line_is_not_complete() -> None:
+    assert HeadDecoder(16384, 100).receive(HEAD[:-1]) is None
+
+
+def test_what_follows_the_blank_line_is_kept() -> None:
+    decoder = HeadDecoder(16384, 100)
+
+    decoder.receive(HEAD + b"\r\n\r\n\x00\xff\n")
+
+    assert decoder.rest == b"\r\n\r\n\x00\xff\n"
+
+
+def test_one_leading_empty_line_is_skipped() -> None:
+    assert decode(b"\r\n" + HEAD) == decode(HEAD)
+
+
+def test_values_keep_their_inner_blanks_and_lose_the_outer_ones() -> None:
+    request = decode(with_lines(b"Sec-WebSocket-Key1:\t 4 @1  46546xW%0l 1 5 \r\n"))
+
+    assert request.get("Sec-WebSocket-Key1") == "4 @1  46546xW%0l 1 5"
+
+
+def test_values_beyond_ascii_can_be_turned_back_into_the_bytes_they_were() -> None:
+    value = bytes(range(0x80, 0x100))
+
+    request = decode(with_lines(b"X-Name: " + value + b"\r\n"))
+
+    assert (request.get("x-name") or "").encode("latin-1") == value
+
+
+def test_header_that_is_missing_is_none_and_one_that_is_empty_is_not() -> None:
+    request = decode(with_lines(b"X-Empty:\r\n"))
+
+    assert request.get("x-empty") == ""
+    assert request.get("x-missing") is None
+    assert request.origin is None
+
+
+def test_host_of_a_request_made_by_hand_without_one_is_empty() -> None:
+    assert Request("/", ()).host == ""
+
+
+def test_tokens_are_gathered_from_all_lines_in_lower_case() -> None:
+    request = decode(with_lines(b"Connection: Keep-Alive ,, \r\nAccept: x\r\nCONNECTION: \tUpgrade\r\n"))
+
+    assert request.all("Connection") == ["Keep-Alive ,,", "Upgrade"]
+    assert request.tokens("connection") == ["keep-alive", "upgrade"]
+    assert request.tokens("upgrade") == []
+
+
+@pytest.mark.parametrize(("start", "status", "message"), REFUSED_STARTS.values(), ids=REFUSED_STARTS)
+def test_first_bytes_that_cannot_be_a_get_are_refused_before_the_line_ends(
+    start: bytes, status: int, message: str
+) -> None:
+    error = refusal(start)
+
+    assert message in str(error)
+    assert error.status == status
+    assert error.fault is HandshakeFault.INVALID_GET_REQUEST
+    assert error.headers == ((("Allow", "GET"),) if status == 405 else ())
+
+
+@pytest.mark.parametrize("start", [b"", b"\r", b"\r\n", b"P", b"PRI", b"A" * 16, b"\r\nGET"])
+def test_first_bytes_that_may_still_become_a_get_or_a_method_are_waited_for(start: bytes) -> None:
+    assert HeadDecoder(16384, 100).receive(start) is None
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED_REQUEST_LINES.values(), ids=REFUSED_REQUEST_LINES)
+def test_request_line_is_refused_before_the_head_ends(line: bytes, message: str) -> None:
+    error = refusal(line)
+
+    assert message in str(error)
+    assert error.status == 400
+    assert error.fault is HandshakeFault.INVALID_GET_REQUEST
+
+
+@pytest.mark.parametrize(("lines", "message"), REFUSED_HEADER_LINES.values(), ids=REFUSED_HEADER_LINES)
+def test_header_lines_that_are_refused(lines: bytes, message: str) -> None:
+    error = refusal(with_lines(lines))
+
+    assert message in str(error)
+    assert error.status == 400
+    assert error.fault is HandshakeFault.INVALID_HEADER_LINE
+
+
+def test_bad_header_line_is_refused_before_the_head_ends() -> None:
+    assert "line 2 ends with LF" in str(refusal(b"GET / HTTP/1.1\r\nHost: relay.example\n"))
+
+
+def test_missing_host_is_one_of_the_missing_keys() -> None:
+    error = refusal(b"GET / HTTP/1.1\r\nOrigin: null\r\n\r\n")
+
+    assert str(error) == "the Host header is missing"
+    assert (error.status, error.fault) == (400, HandshakeFault.MISSING_HEADER_KEYS)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_host_may_be_a_name_or_an_address_and_have_a_port(host: bytes) -> None:
+    assert decode(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n").host == host.decode()
+
+
+@pytest.mark.parametrize("host", REFUSED_HOSTS)
+def test_host_that_is_anything_else_is_refused(host: bytes) -> None:
+    error = refusal(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+
+    assert str(error) == "the Host header is not a name or an address, and perhaps a port"
+    assert error.status == 400
+
+
+@pytest.mark.parametrize(
+    "lines", [b"Content-Length: 0\r\n", HIXIE_KEYS + b"Content-Length: 8\r\n", HIXIE_KEYS + b"Content-Length: 0\r\n"]
+)
+def test_empty_body_and_the_eight_bytes_may_be_announced(lines: bytes) -> None:
+    assert decode(with_lines(lines)).get("content-length") in ("0", "8")
+
+
+def test_announced_eight_bytes_are_left_to_the_dialect() -> None:
+    decoder = HeadDecoder(16384, 100)
+
+    decoder.receive(with_lines(HIXIE_KEYS + b"Content-Length: 8\r\n") + b"^n:ds[4U\x00hi\xff")
+
+    assert decoder.rest == b"^n:ds[4U\x00hi\xff"
+
+
+def test_head_as_long_as_the_limit_passes() -> None:
+    assert decode(HEAD, head_max_bytes=len(HEAD)).path == "/rooms/lobby"
+
+
+def test_head_one_byte_too_long_is_refused_though_it_is_complete() -> None:
+    error = refusal(HEAD, head_max_bytes=len(HEAD) - 1)
+
+    assert str(error) == f"the head is longer than head_max_bytes = {len(HEAD) - 1}"
+    assert error.status == 431
+
+
+def test_head_without_end_is_refused_at_the_limit() -> None:
+    endless = b"GET /" + b"a" * 95
+
+    assert HeadDecoder(101, 100).receive(endless) is None
+    assert refusal(endless, head_max_bytes=100).status == 431
+
+
+def test_bytes_after_the_head_do_not_count_towards_its_limit() -> None:
+    assert decode(HEAD + b"x" * 70000, head_max_bytes=len(HEAD)).path == "/rooms/lobby"
+
+
+def test_as_many_header_lines_as_the_limit_pass() -> None:
+    assert len(decode(HEAD, headers_max=6).headers) == 6
+
+
+def test_one_header_line_too_many_is_refused() -> None:
+    error = refusal(HEAD, headers_max=5)
+
+    assert str(error) == "the head has more lines than headers_max = 5"
+    assert error.status == 431
+
+
+def test_errors_do_not_quote_what_may_be_secret() -> None:
+    for secret in (
+        b"GET /?token=hunter2 HTTP/1.0\r\n",
+        with_lines(b"Cookie hunter2\r\n"),
+        with_lines(b"A: hunter2\x00"),
+    ):
+        assert "hunter2" not in str(refusal(secret + b"\r\n"))
+
+
+def test_refusal_by_h11_does_not_carry_its_cause() -> None:
+    error = refusal(with_lines(b"Content-Length: hunter2\r\n"))
+
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
+HEADS = [
+    HEAD[: HEAD.index(b"Sec-")] + b"\r\n\x00rest",
+    with_lines(HIXIE_KEYS + b"Content-Length: 8\r\n") + b"^n:ds[4U",
+    b"\r\n" + with_lines(b""),
+    with_lines(b"A: b\r\n" * 5),
+    with_lines(b"A: " + b"b" * 200 + b"\n"),
+    with_lines(b"A: \x00\r\nB\r\n"),
+    b"GET / HTTP/1.1\nHost: a\n\n",
+    b"\r\n\r\nGET / HTTP/1.1\r\n",
+    *(start for start, _, _ in REFUSED_STARTS.values()),
+    *(with_lines(lines) for lines, _ in REFUSED_HEADER_LINES.values()),
+]
+
+
+@given(st.sampled_from(HEADS), st.lists(st.integers(1, 250)))
+def test_outcome_does_not_depend_on_how_the_bytes_arrive(data: bytes, cuts: list[int]) -> None:
+    assert outcome(pieces(data, cuts)) == outcome(iter([data]))
+
+
+@pytest.mark.parametrize("data", HEADS)
+def test_outcome_is_the_same_byte_by_byte(data: bytes) -> None:
+    assert outcome(pieces(data, list(range(len(data))))) == outcome(iter([data]))
+
+
+BYTES = st.one_of(
+    st.binary(max_size=250),
+    st.lists(
+        st.sampled_from([b"GET ", b"/", b" HTTP/1.1", b"\r\n", b"Host: a", b":", b"\n", b"\r", b" ", b"\x00"])
+    ).map(b"".join),
+    st.lists(st.binary(max_size=12)).map(
+        lambda values: with_lines(b"".join(b"A: " + value + b"\r\n" for value in values))
+    ),
+)
+
+
+@given(BYTES, st.lists(st.integers(0, 250)))
+@example(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", [])
+def test_arbitrary_bytes_raise_nothing_but_a_handshake_error(data: bytes, cuts: list[int]) -> None:
+    assert outcome(pieces(data, cuts)) == outcome(iter([data]))
+
+
+def test_response_is_a_whole_answer_after_which_the_connection_is_closed() -> None:
+    assert response(403, [("Content-Type", "text/plain")], b"no\n") == (
+        b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n"
+    )
+
+
+def test_response_that_names_an_upgrade_says_so_in_connection() -> None:
+    assert response(426, [("Upgrade", "websocket")]) == (
+        b"HTTP/1.1 426 Upgrade Required\r\n"
+        b"Upgrade: websocket\r\n"
+        b"Content-Length: 0\r\n"
+        b"Connection: close, Upgrade\r\n"
+        b"\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("A", "b\r\nSet-Cookie: c"),
+        ("A", "b\rc"),
+        ("A", "b\nc"),
+        ("A", "\x00"),
+        ("A\r\nB", "c"),
+        ("A: b", "c"),
+        ("", ""),
+    ],
+)
+def test_header_that_would_begin_another_line_is_refused(header: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match="would not stay on its line"):
+        response(400, [header])
+
+
+def test_status_that_http_does_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match="999"):
+        response(999)
