@@ -1,0 +1,86 @@
+"""What is wrong with a configuration, said to the person who wrote it.
+
+pydantic knows the rule and the value; the layers know the place. One line each:
+
+    config/roomcast.toml line 12: server.port = 70000: should be less than or equal to 65535
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from roomcast.settings.keys import KEYS, ROOM_KEYS, SECTIONS, did_you_mean
+
+# Of a wrong value, as much as helps to recognise it.
+SHOWN_CHARACTERS = 80
+HIDDEN = "(hidden)"
+
+
+class SettingsError(ValueError):
+    """The configuration cannot be used. Its text says what, where and why, one problem a line."""
+
+
+def problems(error: ValidationError, place: Callable[[str], str], is_secret: Callable[[str], bool]) -> Iterator[str]:
+    """Yield a line for each key that is wrong.
+
+    Args:
+        error: What pydantic found.
+        place: Where a dotted key has its value from.
+        is_secret: Whether that place is a secret, whose value must not be shown.
+    """
+    found: dict[str, list[ErrorDetails]] = {}
+    for details in error.errors(include_url=False):
+        found.setdefault(_key(details["loc"]), []).append(details)
+    for key, several in found.items():
+        # "auto" or a number: a value that is neither fails twice.
+        rule = " or ".join(dict.fromkeys(_rule(details, key) for details in several))
+        if key:
+            value = HIDDEN if is_secret(key) else _shown(several[0]["input"])
+            shown = "" if several[0]["type"] in {"extra_forbidden", "missing"} else f" = {value}"
+            yield f"{place(key)}: {key}{shown}: {rule}"
+        else:
+            # Keys that disagree with one another are named in the rule.
+            yield rule
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """Return the key that an error is about: not the item of a list, nor the arm of a union."""
+    depth = 2
+    if location[:1] == ("rooms",):
+        depth = 4 if location[2:3] == ("origins",) else 3
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[:depth])
+    return "".join(parts).removeprefix(".")
+
+
+def _rule(details: ErrorDetails, key: str) -> str:
+    match details["type"]:
+        case "extra_forbidden":
+            return f"there is no such key{did_you_mean(key, _known_beside(key))}"
+        case "missing":
+            return "is required"
+        case "model_type":
+            return f"should be a section: write [{key}] on a line of its own, and its keys below"
+        case "tuple_type" if key == "rooms":
+            return "should be a list of templates: write [[rooms]], with two brackets, above each"
+        case "tuple_type":
+            return "should be a list"
+        case _:
+            return details["msg"].removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _known_beside(key: str) -> Iterator[str]:
+    section, dot, _ = key.rpartition(".")
+    if not dot:
+        yield from SECTIONS
+        return
+    rooms = section if section.startswith("rooms[") else "[[rooms]]"
+    yield from (f"{rooms}.{name}" for name in ROOM_KEYS)
+    yield from KEYS
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

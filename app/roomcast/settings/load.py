@@ -1,0 +1,183 @@
+"""From files and the environment to ``Settings``, or to a message that says what to change.
+
+    defaults < TOML file < /run/secrets/ROOMCAST_<SECTION>__<KEY> < ROOMCAST_<SECTION>__<KEY> < --set section.key=value
+
+``--dev`` lays ``dev.toml`` over the file. A value that came from a secret is never
+shown, not even when it is wrong.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from roomcast.settings.errors import HIDDEN, SettingsError, problems
+from roomcast.settings.keys import KEYS, ROOM_KEYS, around
+from roomcast.settings.model import Section, Settings
+from roomcast.settings.sources import FILE_VARIABLE, Layer, read_environment, read_file, read_overrides, read_secrets
+
+FILES = (Path("config/roomcast.toml"), Path("/etc/roomcast/roomcast.toml"))
+SECRETS = Path("/run/secrets")
+# In a wheel the file lies beside the package, in a checkout where its readers look for it.
+DEV_FILES = (Path(__file__).parents[1] / "dev.toml", Path(__file__).parents[3] / "config" / "dev.toml")
+
+# What holds for a template that leaves these open.
+INHERITED = {
+    "message_max_bytes": "limits.message_max_bytes",
+    "messages_per_s": "limits.messages_per_s",
+    "bytes_per_s": "limits.bytes_per_s",
+    "origins": "origins.allow",
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Settings, and for each of their keys where its value came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    """By dotted key: "default", "config/roomcast.toml line 12", "environment ROOMCAST_SERVER__PORT" …"""
+    secrets: frozenset[str] = frozenset()
+    """The keys whose values must not be shown."""
+    file: Path | None = None
+    """The configuration file that was read."""
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each key, the value that holds, as TOML writes it, and where it came from; secrets hidden."""
+        values = _values(self.settings)
+        for key, value in values.items():
+            inherited = INHERITED[key.rpartition(".")[2]] if value is None else None
+            shown = HIDDEN if (inherited or key) in self.secrets else in_toml(values[inherited or key])
+            yield key, shown, f"as {inherited}" if inherited else self.sources[key]
+
+
+def load(
+    file: Path | None = None,
+    *,
+    is_dev: bool = False,
+    overrides: Sequence[str] = (),
+    secrets: Path = SECRETS,
+) -> Loaded:
+    """Read and check everything that configures Roomcast.
+
+    Args:
+        file: The configuration file. None: what ROOMCAST_CONFIG names, else the first
+            of ``FILES`` that exists, else none.
+        is_dev: Lay ``dev.toml`` over the file, and refuse to be reachable from elsewhere.
+        overrides: ``section.key=value``, the last word on a key.
+        secrets: The folder where secrets are mounted.
+
+    Raises:
+        SettingsError: With every problem found, each with its place.
+    """
+    path = _find_file(file)
+    layers = [
+        *([read_file(path)] if path else []),
+        *([read_file(_dev_file())] if is_dev else []),
+        read_secrets(secrets),
+        read_environment(),
+        read_overrides(overrides),
+    ]
+    loaded = _trace(_check(layers), layers, path)
+    if is_dev:
+        _check_loopback(loaded)
+    return loaded
+
+
+def _find_file(file: Path | None) -> Path | None:
+    if file is None and (named := os.environ.get(FILE_VARIABLE)):
+        file = Path(named)
+    # A file that was asked for by name must be there; read_file says so if it is not.
+    return file or next((path for path in FILES if path.exists()), None)
+
+
+def _dev_file() -> Path:
+    return next((path for path in DEV_FILES if path.exists()), DEV_FILES[-1])
+
+
+def _check(layers: Sequence[Layer]) -> Settings:
+    def uppermost(key: str) -> Layer:
+        names = (key, *around(key))
+        return next((layer for name in names for layer in reversed(layers) if layer.has(name)), Layer({}))
+
+    try:
+        return Settings(**reduce(_merge, [layer.values for layer in layers]))
+    except ValidationError as error:
+        lines = problems(error, lambda key: uppermost(key).place(key), lambda key: uppermost(key).is_secret)
+        # pydantic's own error quotes values, so it must not be seen behind ours.
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(lower)
+    for name, value in upper.items():
+        below = merged.get(name)
+        # Sections hold values, never sections; templates are one value.
+        merged[name] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _values(settings: Settings) -> dict[str, Any]:
+    """Return the effective value of every key, by its dotted name."""
+    values = {
+        key: getattr(getattr(settings, key.partition(".")[0]), key.partition(".")[2]) for key in KEYS if "." in key
+    }
+    for index, room in enumerate(settings.rooms):
+        values |= {f"rooms[{index}].{key}": getattr(room, key) for key in ROOM_KEYS}
+    return values
+
+
+def _deciding(key: str, layers: Sequence[Layer]) -> Layer | None:
+    """Return the layer that ``key`` has its value from; None: the default."""
+    for layer in reversed(layers):
+        if layer.has(key):
+            return layer
+        if key.startswith("rooms[") and layer.has("rooms"):
+            # The templates are one value: the uppermost layer that has any has them all. As JSON they are
+            # one string, with one place; in a file, a key that a template leaves out has its default.
+            return layer if isinstance(layer.values["rooms"], str) else None
+    return None
+
+
+def _trace(settings: Settings, layers: Sequence[Layer], file: Path | None) -> Loaded:
+    deciding = {key: _deciding(key, layers) for key in _values(settings)}
+    sources = {key: layer.place(key) if layer else "default" for key, layer in deciding.items()}
+    secrets = frozenset(key for key, layer in deciding.items() if layer and layer.is_secret)
+    return Loaded(settings, sources, secrets, file)
+
+
+def _check_loopback(loaded: Loaded) -> None:
+    doors = {"server.host": loaded.settings.server.host, "admin.host": loaded.settings.admin.host}
+    problems = [
+        f"{loaded.sources[key]}: {key} = {in_toml(host)}: --dev lets every page on this machine in and shows the "
+        "chat page, so it listens on loopback only; to be reachable from elsewhere, serve without --dev"
+        for key, host in doors.items()
+        if not _is_loopback(host)
+    ]
+    if problems:
+        raise SettingsError("\n".join(problems))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.startswith("unix:"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        # Any other name is whatever some resolver says it is.
+        return False
+
+
+def in_toml(value: Any) -> str:
+    """Return a setting's value as the configuration file would write it."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(in_toml(item) for item in value)}]"
+    if isinstance(value, Section):
+        return "{ " + ", ".join(f"{key} = {in_toml(item)}" for key, item in value) + " }"
+    return json.dumps(value, ensure_ascii=False)

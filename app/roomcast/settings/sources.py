@@ -1,0 +1,174 @@
+"""Where settings come from: each source read into a layer, each value with its place.
+
+pydantic-settings does the reading. It is silent about three mistakes that cost
+operators an evening each, so they are caught here: a misspelt name in the
+environment, a misspelt file among the secrets, a configuration file that is not
+there. tomllib, in turn, forgets the lines it read, so the text is scanned a second
+time for its keys.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import (
+    EnvSettingsSource,
+    NestedSecretsSettingsSource,
+    SecretsSettingsSource,
+    TomlConfigSettingsSource,
+)
+
+from roomcast.settings.errors import SettingsError
+from roomcast.settings.keys import KEYS, NAMES, PREFIX, around, did_you_mean, dotted
+from roomcast.settings.model import Settings
+
+FILE_VARIABLE = "ROOMCAST_CONFIG"
+
+# Kubernetes describes every Service to every container that starts after it. Beside a Service
+# called "roomcast" or "roomcast-admin" these look like ours, and nobody has misspelt anything.
+KUBERNETES_NAME = re.compile(r"ROOMCAST_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)")
+KUBERNETES_PORT = re.compile(r"ROOMCAST_(.*_)?PORT")
+KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+
+TOML_HEADER = re.compile(r"\s*(?P<open>\[\[?)\s*(?P<name>[^\[\]]+?)\s*\]")
+TOML_KEY = re.compile(r"\s*(?P<name>[A-Za-z0-9_\-.\"' ]+?)\s*=")
+TOML_ERROR_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one source says, and where it says so."""
+
+    values: dict[str, Any]
+    places: dict[str, str] = field(default_factory=dict)
+    is_secret: bool = False
+
+    def has(self, key: str) -> bool:
+        """Return whether this source says anything about ``key``."""
+        return key in set(dotted(self.values))
+
+    def place(self, key: str) -> str:
+        """Return where ``key`` stands, or the nearest thing around it that has a place."""
+        return next((self.places[name] for name in (key, *around(key)) if name in self.places), "")
+
+
+def read_file(path: Path) -> Layer:
+    """Read a TOML file.
+
+    Raises:
+        SettingsError: If it is missing, unreadable or no TOML; with its line where there is one.
+    """
+    try:
+        text = path.read_text("utf-8")
+        values = TomlConfigSettingsSource(Settings, toml_file=path).toml_data
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(_syntax_error(path, str(error))) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: is no UTF-8, which TOML must be: {error.reason}") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    places = {key: f"{path} line {line}" for key, line in lines(text).items()}
+    return Layer(values, {"": str(path), **places})
+
+
+def _syntax_error(path: Path, message: str) -> str:
+    line = TOML_ERROR_LINE.search(message)
+    if line is None:
+        return f"{path}: is no TOML: {message}"
+    return f"{path} line {line[1]}: is no TOML: {message[: line.start()]}"
+
+
+def lines(text: str) -> dict[str, int]:
+    """Return the line of every key and section in a TOML document that tomllib has accepted."""
+    found: dict[str, int] = {}
+    section, templates, is_in_string = "", 0, False
+    for number, line in enumerate(text.splitlines(), start=1):
+        # What stands between triple quotes may look like a key and is none.
+        was_in_string = is_in_string
+        is_in_string ^= (line.count('"""') + line.count("'''")) % 2 == 1
+        if was_in_string:
+            continue
+        if header := TOML_HEADER.match(line):
+            templates += header["open"] == "[[" and header["name"] == "rooms"
+            section = re.sub(r"^rooms\b", f"rooms[{templates - 1}]", header["name"]) if templates else header["name"]
+            found.setdefault(section.partition("[")[0], number)
+            found.setdefault(section, number)
+        elif key := TOML_KEY.match(line):
+            name = re.sub(r"[\"' ]", "", key["name"])
+            found.setdefault(f"{section}.{name}" if section else name, number)
+    return found
+
+
+class _OurSecrets(NestedSecretsSettingsSource):
+    @classmethod
+    def load_secrets(cls, path: Path) -> dict[str, str]:
+        """Read our files only: a neighbour's need not be text, nor is it ours to open."""
+        return {file.name: file.read_text("utf-8").strip() for file in path.glob(f"{PREFIX}*")}
+
+
+def read_secrets(folder: Path) -> Layer:
+    """Read the files that Docker and Kubernetes mount for us, if there are any.
+
+    Raises:
+        SettingsError: If one of them is misnamed or cannot be read.
+    """
+    places = {file.name: f"secret {file}" for file in sorted(folder.glob(f"{PREFIX}*"))}
+    _check_names(places)
+    try:
+        values = _OurSecrets(SecretsSettingsSource(Settings), secrets_dir=folder, secrets_dir_missing="ok")()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"secret {folder}: cannot be read: {error}") from error
+    return Layer(values, {NAMES[name]: place for name, place in places.items()}, is_secret=True)
+
+
+def read_environment() -> Layer:
+    """Read this process's environment.
+
+    Raises:
+        SettingsError: If a name begins like ours and is none.
+    """
+    places = {name: f"environment {name}" for name, value in os.environ.items() if _is_meant_for_us(name, value)}
+    _check_names(places)
+    return Layer(EnvSettingsSource(Settings)(), {NAMES[name]: place for name, place in places.items()})
+
+
+def _is_meant_for_us(name: str, value: str) -> bool:
+    if not name.upper().startswith(PREFIX) or name == FILE_VARIABLE:
+        return False
+    if "__" in name or name in NAMES:
+        return True
+    if KUBERNETES_PORT.fullmatch(name):
+        return not KUBERNETES_ADDRESS.match(value)
+    return not KUBERNETES_NAME.fullmatch(name)
+
+
+def _check_names(places: Mapping[str, str]) -> None:
+    unknown = [
+        f"{place}: there is no such setting{did_you_mean(name.upper(), (*NAMES, FILE_VARIABLE))}"
+        for name, place in places.items()
+        if name not in NAMES
+    ]
+    if unknown:
+        raise SettingsError("\n".join(unknown))
+
+
+def read_overrides(assignments: Sequence[str]) -> Layer:
+    """Read ``section.key=value``, as ``--set`` takes it; of two for one key the last wins.
+
+    Raises:
+        SettingsError: If one has no ``=`` or names no key.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {assignment}: has no value; write --set section.key=value")
+        if key not in KEYS:
+            raise SettingsError(f"--set {key}: there is no such key{did_you_mean(key, KEYS)}")
+        section, _, name = key.rpartition(".")
+        (values.setdefault(section, {}) if section else values)[name] = value
+    return Layer(values, dict.fromkeys(dotted(values), "--set"))

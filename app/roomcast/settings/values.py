@@ -1,0 +1,141 @@
+"""The kinds of value that a setting can have, each with the rule it must keep.
+
+A rule that fails raises ValueError with the rule alone: whoever reports it
+(``load.py``) puts the key, the value and the place it came from in front.
+
+Bounds are not taste. An upper bound catches the slip of a unit (milliseconds
+where seconds are meant, bytes where a count is meant) at start, where it costs a
+line on the terminal, and not weeks later in production.
+"""
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+# sockaddr_un.sun_path is 108 bytes on Linux, its terminating zero included.
+UNIX_PATH_MAX_BYTES = 107
+HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
+)
+TEMPLATE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+
+
+def parse_list(value: object) -> object:
+    """Read the one string that a list is outside TOML: JSON in brackets, else comma-separated."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return parse_json(value)
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def parse_json(value: object) -> object:
+    """Read a string as JSON; leave every other value to the next rule."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is no JSON: {error}") from error
+
+
+def check_bind_host(host: str) -> str:
+    """Accept what a door can bind: an address, a host name, or ``unix:`` and an absolute path."""
+    if host.startswith("unix:"):
+        return _check_unix(host)
+    if _is_address(host) or HOST_NAME.fullmatch(host):
+        return host
+    raise ValueError(
+        'is neither an address ("127.0.0.1", "::", without brackets and without a port), nor a host name, '
+        'nor "unix:/absolute/path"'
+    )
+
+
+def _check_unix(host: str) -> str:
+    path = host.removeprefix("unix:")
+    if not path.startswith("/") or "\0" in path:
+        raise ValueError("needs an absolute path after unix:, as in unix:/run/roomcast/public.sock")
+    if len(path.encode()) > UNIX_PATH_MAX_BYTES:
+        raise ValueError(f"is longer than the {UNIX_PATH_MAX_BYTES} bytes that the kernel allows the path of a socket")
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def check_served_host(host: str) -> str:
+    """Accept a Host name without scheme and port, and in lower case: Host compares without case."""
+    if not (_is_address(host.strip("[]")) or HOST_NAME.fullmatch(host)):
+        raise ValueError('is no bare host name: write "chat.example.com", without scheme, port or path')
+    return host.lower()
+
+
+def check_template_name(name: str) -> str:
+    """Accept what is fit to be a label in metrics and a word in a log line."""
+    if not TEMPLATE_NAME.fullmatch(name):
+        raise ValueError(
+            "must be a letter, then letters, digits, - or _, 63 characters in all: metrics carry it as a label"
+        )
+    return name
+
+
+def check_template_path(path: str) -> str:
+    """Accept a path from the root; whether it compiles is checked where templates are built."""
+    if not path.startswith("/"):
+        raise ValueError('must begin with "/", as in "/rooms/{room}"')
+    return path
+
+
+def check_distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a value that is listed twice: it is a slip, and one of the two was meant to be another."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            # Its position, not its text: the list may have come from a secret.
+            raise ValueError(f"lists something twice: number {index + 1} was there already")
+    return values
+
+
+def _zero_or_at_least(minimum: float) -> Callable[[float], float]:
+    def check(value: float) -> float:
+        if 0 < value < minimum:
+            raise ValueError(f"should be 0, which turns it off, or at least {minimum:g}")
+        return value
+
+    return check
+
+
+BindHost = Annotated[str, AfterValidator(check_bind_host)]
+ServedHost = Annotated[str, AfterValidator(check_served_host)]
+ServedHosts = Annotated[tuple[ServedHost, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+Protocol = Literal["rfc6455", "hixie76"]
+Protocols = Annotated[
+    tuple[Protocol, ...], BeforeValidator(parse_list), AfterValidator(check_distinct), Field(min_length=1)
+]
+
+TemplateName = Annotated[str, AfterValidator(check_template_name)]
+TemplatePath = Annotated[str, AfterValidator(check_template_path)]
+OriginPatterns = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
+
+# 0 stands for "no limit" in these. A million of anything, or a GiB in one message,
+# is more than one process can carry: it is a slip of the unit.
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Size = Annotated[int, Field(ge=0, le=1 << 30)]
+BufferSize = Annotated[int, Field(ge=0, le=1 << 30), AfterValidator(_zero_or_at_least(4096))]
+Interval = Annotated[float, Field(ge=0, le=3600), AfterValidator(_zero_or_at_least(1))]
+
+# These have no "no limit". Without a bound on the head or on the wait for it, a peer
+# that nobody has admitted yet could take memory and descriptors for ever.
+HeadSize = Annotated[int, Field(ge=1024, le=1 << 20)]
+HeaderCount = Annotated[int, Field(ge=8, le=1000)]
+Wait = Annotated[float, Field(ge=0.1, le=300)]
