@@ -1,0 +1,434 @@
+/* A load generator for relays that broadcast by path: one thread, one epoll, no library.
+ *
+ * It opens ROOMS x MEMBERS WebSockets, lets the first PUBLISHERS of each room publish, and
+ * reads what arrives at all of them. It prints one JSON line: deliveries, latencies, and
+ * what the server (-x) spent on them, in CPU time and memory.
+ *
+ * Publishers follow one of three rules:
+ *   closed loop (default)  the next message when the room's publishers have all been heard,
+ *                          so the server must echo; -w messages of each are under way
+ *   open loop (-R)         so many messages a second in all, whatever comes back
+ *   flood (-F)             whenever the socket takes bytes
+ *
+ * What it is not: a WebSocket client. It believes the server's frames and its masking key
+ * is no secret, for its own speed limits what can be measured.
+ *
+ * A message begins with the time at which it was built, 18 decimal digits of nanoseconds.
+ * One delivery in 16 is timed: parsing those digits at each would cost the generator more
+ * than reading the frame. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { STAMP_SIZE = 18, HEAD_MAX = 14, LATENCIES_MAX = 4000000, READ_SIZE = 1 << 20 };
+enum { OPCODE_BINARY = 2, OPCODE_CLOSE = 8, OPCODE_PING = 9 };
+
+static struct {
+  int port, rooms, members, publishers, size, window, stalled, receive_buffer;
+  bool is_flood;
+  double seconds, warm_s, rate;
+  pid_t server;
+  const char *path, *origin;
+} want = {.port = 8080, .rooms = 1, .members = 100, .publishers = 1, .size = 64, .window = 1,
+          .seconds = 3, .warm_s = 0.5, .path = "/rooms/%d", .origin = "http://localhost"};
+
+struct member {
+  int fd;
+  bool is_publisher;
+  int heard;                /* deliveries that do not yet pay for another message */
+  int owed;                 /* messages to publish once the socket takes bytes again */
+  uint8_t *inbox;           /* the beginning of a frame whose end has not arrived */
+  size_t inbox_size, inbox_capacity;
+  uint8_t *frame;           /* publishers only: the frame being written, */
+  size_t frame_size, sent;  /* and how much of it the kernel has taken */
+};
+
+static struct member *members;
+static int poller;
+static uint64_t published, delivered;
+static uint32_t *latencies_us;
+static size_t latencies;
+
+static void fail(const char *what) {
+  fprintf(stderr, "wsload: %s: %s\n", what, errno ? strerror(errno) : "unexpected");
+  exit(2);
+}
+
+static uint64_t nanoseconds(clockid_t clock) {
+  struct timespec t;
+  if (clock_gettime(clock, &t))
+    return 0;
+  return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static uint64_t now(void) { return nanoseconds(CLOCK_MONOTONIC); }
+
+/* The process's own CPU clock counts nanoseconds; /proc/PID/stat counts ticks of 10 ms. */
+static double server_cpu_s(void) {
+  clockid_t clock;
+  if (!want.server || clock_getcpuclockid(want.server, &clock))
+    return 0;
+  return nanoseconds(clock) / 1e9;
+}
+
+static long server_rss_kib(void) {
+  char name[64];
+  long total, resident = 0;
+  snprintf(name, sizeof name, "/proc/%d/statm", want.server);
+  FILE *file = want.server ? fopen(name, "r") : NULL;
+  if (!file)
+    return 0;
+  if (fscanf(file, "%ld %ld", &total, &resident) != 2)
+    resident = 0;
+  fclose(file);
+  return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* ---- Publishing ---- */
+
+static void build_frame(struct member *m) {
+  static uint8_t *text;
+  if (!text) {
+    text = malloc(want.size + 1);
+    for (int i = 0; i < want.size; i++)
+      text[i] = 'a' + i % 26;
+  }
+  char stamp[STAMP_SIZE + 1];
+  snprintf(stamp, sizeof stamp, "%018llu", (unsigned long long)now());
+  memcpy(text, stamp, STAMP_SIZE);
+
+  uint8_t *to = m->frame;
+  *to++ = 0x81;
+  if (want.size < 126) {
+    *to++ = 0x80 | want.size;
+  } else {
+    bool is_long = want.size > 0xffff;
+    *to++ = 0x80 | (is_long ? 127 : 126);
+    for (int shift = is_long ? 56 : 8; shift >= 0; shift -= 8)
+      *to++ = (uint64_t)want.size >> shift;
+  }
+  static const uint8_t key[4] = {0x12, 0x34, 0x56, 0x78};
+  memcpy(to, key, sizeof key);
+  to += sizeof key;
+  for (int i = 0; i < want.size; i++)
+    to[i] = text[i] ^ key[i & 3];
+  m->frame_size = to + want.size - m->frame;
+  m->sent = 0;
+}
+
+static void watch(struct member *m, uint32_t events, int operation) {
+  struct epoll_event event = {.events = events, .data.ptr = m};
+  if (epoll_ctl(poller, operation, m->fd, &event))
+    fail("epoll_ctl");
+}
+
+/* Write until nothing is owed or the kernel takes no more; then EPOLLOUT goes on from here. */
+static void drain(struct member *m) {
+  while (m->sent < m->frame_size || m->owed || want.is_flood) {
+    if (m->sent == m->frame_size) {
+      build_frame(m);
+      m->owed -= m->owed > 0;
+      published++;
+    }
+    ssize_t n = write(m->fd, m->frame + m->sent, m->frame_size - m->sent);
+    if (n < 0 && errno != EAGAIN)
+      fail("write");
+    m->sent += n > 0 ? n : 0;
+    if (m->sent < m->frame_size) {
+      watch(m, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+      return;
+    }
+  }
+  watch(m, EPOLLIN, EPOLL_CTL_MOD);
+}
+
+static void publish(struct member *m) {
+  m->owed++;
+  if (m->sent < m->frame_size)
+    return;
+  build_frame(m);
+  published++;
+  m->owed--;
+  ssize_t n = write(m->fd, m->frame, m->frame_size);
+  if (n != (ssize_t)m->frame_size) {
+    if (n < 0 && errno != EAGAIN)
+      fail("write");
+    m->sent = n > 0 ? n : 0;
+    watch(m, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+    return;
+  }
+  m->sent = m->frame_size;
+}
+
+/* ---- Reading ---- */
+
+static void time_delivery(const uint8_t *payload) {
+  uint64_t stamp = 0;
+  for (int i = 0; i < STAMP_SIZE; i++)
+    stamp = stamp * 10 + (payload[i] - '0');
+  latencies_us[latencies++] = (now() - stamp) / 1000;
+}
+
+static void on_message(struct member *m, const uint8_t *payload, uint64_t size) {
+  delivered++;
+  if ((delivered & 15) == 0 && latencies < LATENCIES_MAX && size >= STAMP_SIZE)
+    time_delivery(payload);
+  bool is_closed_loop = want.rate == 0 && !want.is_flood;
+  if (is_closed_loop && m->is_publisher && ++m->heard >= want.publishers) {
+    m->heard -= want.publishers;
+    publish(m);
+  }
+}
+
+static void on_control(struct member *m, int opcode, const uint8_t *payload, uint64_t size) {
+  if (opcode == OPCODE_CLOSE) {
+    fprintf(stderr, "wsload: closed by the server: %d %.*s\n", size >= 2 ? payload[0] << 8 | payload[1] : 0,
+            size >= 2 ? (int)size - 2 : 0, payload + 2);
+    exit(4);
+  }
+  if (opcode == OPCODE_PING && size < 126) {
+    uint8_t pong[6 + 125] = {0x8a, 0x80 | size}; /* a key of zeros masks nothing */
+    memcpy(pong + 6, payload, size);
+    if (write(m->fd, pong, 6 + size) < 0)
+      fail("pong");
+  }
+}
+
+/* Take one frame off the front: its size in all, or 0 while its end has not arrived. */
+static size_t take_frame(struct member *m, const uint8_t *data, size_t available) {
+  if (available < 2)
+    return 0;
+  uint64_t size = data[1] & 127;
+  size_t head = size == 126 ? 4 : size == 127 ? 10 : 2;
+  if (available < head)
+    return 0;
+  if (head > 2)
+    size = 0;
+  for (size_t i = 2; i < head; i++)
+    size = size << 8 | data[i];
+  if (available - head < size)
+    return 0;
+  int opcode = data[0] & 15;
+  if (opcode <= OPCODE_BINARY)
+    on_message(m, data + head, size);
+  else
+    on_control(m, opcode, data + head, size);
+  return head + size;
+}
+
+static void keep(struct member *m, const uint8_t *data, size_t size) {
+  if (size > m->inbox_capacity) {
+    m->inbox_capacity = size * 2;
+    uint8_t *grown = malloc(m->inbox_capacity);
+    memcpy(grown, data, size); /* `data` may lie in the old one */
+    free(m->inbox);
+    m->inbox = grown;
+  } else if (size) {
+    memmove(m->inbox, data, size);
+  }
+  m->inbox_size = size;
+}
+
+static void read_member(struct member *m) {
+  static uint8_t buffer[READ_SIZE];
+  uint8_t *data = buffer;
+  size_t kept = m->inbox_size;
+  if (kept)
+    memcpy(buffer, m->inbox, kept);
+  ssize_t n = recv(m->fd, buffer + kept, sizeof buffer - kept, 0);
+  if (n < 0 && errno == EAGAIN)
+    return;
+  if (n <= 0)
+    fail("the server closed a connection");
+  size_t available = kept + n, size;
+  while ((size = take_frame(m, data, available))) {
+    data += size;
+    available -= size;
+  }
+  keep(m, data, available);
+}
+
+/* ---- Connecting ---- */
+
+static int connected_socket(int number) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+  if (fd < 0)
+    fail("socket");
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+  /* One address has some 28,000 ports to leave from. */
+  struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + number / 20000)};
+  struct sockaddr_in to = {
+      .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(want.port)};
+  bool is_stalled = number % want.members >= want.members - want.stalled;
+  if (is_stalled && want.receive_buffer)
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &want.receive_buffer, sizeof want.receive_buffer);
+  if (bind(fd, (void *)&from, sizeof from) || connect(fd, (void *)&to, sizeof to))
+    fail("connect");
+  return fd;
+}
+
+static void shake_hands(struct member *m, int room) {
+  char path[128], head[2048];
+  snprintf(path, sizeof path, want.path, room);
+  int size = snprintf(head, sizeof head,
+                      "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                      "Origin: %s\r\n\r\n",
+                      path, want.port, want.origin);
+  if (write(m->fd, head, size) != size)
+    fail("handshake");
+  size_t got = 0;
+  char *end = NULL;
+  while (!end) {
+    ssize_t n = recv(m->fd, head + got, sizeof head - 1 - got, 0);
+    if (n <= 0)
+      fail("handshake");
+    head[got += n] = 0;
+    end = strstr(head, "\r\n\r\n");
+  }
+  if (strncmp(head, "HTTP/1.1 101", 12)) {
+    fprintf(stderr, "wsload: refused: %s\n", head);
+    exit(3);
+  }
+  keep(m, (uint8_t *)end + 4, head + got - (end + 4));
+}
+
+static void join(int number) {
+  struct member *m = &members[number];
+  int place = number % want.members;
+  m->fd = connected_socket(number);
+  shake_hands(m, number / want.members);
+  fcntl(m->fd, F_SETFL, O_NONBLOCK);
+  m->is_publisher = place < want.publishers;
+  if (m->is_publisher)
+    m->frame = malloc(want.size + HEAD_MAX);
+  if (place < want.members - want.stalled)
+    watch(m, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+/* ---- The run ---- */
+
+static struct member *publisher(int number) {
+  return &members[number / want.publishers * want.members + number % want.publishers];
+}
+
+static void start_publishers(void) {
+  if (want.rate > 0)
+    return;
+  for (int round = 0; round < (want.is_flood ? 1 : want.window); round++)
+    for (int i = 0; i < want.rooms * want.publishers; i++)
+      want.is_flood ? drain(publisher(i)) : publish(publisher(i));
+}
+
+static void publish_what_is_due(uint64_t start) {
+  static uint64_t due;
+  uint64_t elapsed = now() - start;
+  while (due * 1e9 / want.rate <= elapsed)
+    publish(publisher(due++ % (want.rooms * want.publishers)));
+}
+
+static void run_until(uint64_t start, uint64_t end) {
+  struct epoll_event events[256];
+  while (now() < end) {
+    bool is_open_loop = want.rate > 0 && want.publishers;
+    if (is_open_loop)
+      publish_what_is_due(start);
+    int n = epoll_wait(poller, events, 256, is_open_loop ? 0 : 10);
+    for (int i = 0; i < n; i++) {
+      struct member *m = events[i].data.ptr;
+      if (events[i].events & EPOLLOUT)
+        drain(m);
+      if (events[i].events & ~EPOLLOUT)
+        read_member(m);
+    }
+  }
+}
+
+static int by_value(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
+}
+
+static uint32_t latency(double share) {
+  return latencies ? latencies_us[(size_t)((latencies - 1) * share)] : 0;
+}
+
+static void parse(int argc, char **argv) {
+  int option;
+  while ((option = getopt(argc, argv, "p:t:r:m:P:s:w:d:W:x:R:o:z:b:F")) > 0)
+    switch (option) {
+    case 'p': want.port = atoi(optarg); break;
+    case 't': want.path = optarg; break;
+    case 'r': want.rooms = atoi(optarg); break;
+    case 'm': want.members = atoi(optarg); break;
+    case 'P': want.publishers = atoi(optarg); break;
+    case 's': want.size = atoi(optarg); break;
+    case 'w': want.window = atoi(optarg); break;
+    case 'd': want.seconds = atof(optarg); break;
+    case 'W': want.warm_s = atof(optarg); break;
+    case 'x': want.server = atoi(optarg); break;
+    case 'R': want.rate = atof(optarg); break;
+    case 'o': want.origin = optarg; break;
+    case 'z': want.stalled = atoi(optarg); break;
+    case 'b': want.receive_buffer = atoi(optarg); break;
+    case 'F': want.is_flood = true; break;
+    default: fprintf(stderr, "wsload: see the options in parse()\n"); exit(1);
+    }
+  if (want.size < STAMP_SIZE)
+    want.size = STAMP_SIZE;
+}
+
+int main(int argc, char **argv) {
+  parse(argc, argv);
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  int count = want.rooms * want.members;
+  members = calloc(count, sizeof *members);
+  latencies_us = malloc(LATENCIES_MAX * sizeof *latencies_us);
+  poller = epoll_create1(0);
+
+  long rss_before_kib = server_rss_kib();
+  double cpu_before_s = server_cpu_s();
+  for (int i = 0; i < count; i++)
+    join(i);
+  double handshake_cpu_s = server_cpu_s() - cpu_before_s;
+  usleep(200000); /* let the server finish what follows a handshake before its memory is read */
+  long rss_joined_kib = server_rss_kib();
+
+  uint64_t start = now(), measured = start + want.warm_s * 1e9;
+  start_publishers();
+  run_until(start, measured);
+  measured = now();
+  uint64_t published_before = published;
+  double server_before_s = server_cpu_s(), self_before_s = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
+  delivered = latencies = 0;
+  run_until(start, measured + want.seconds * 1e9);
+  double elapsed_s = (now() - measured) / 1e9, server_s = server_cpu_s() - server_before_s;
+  double self_s = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) / 1e9 - self_before_s;
+
+  qsort(latencies_us, latencies, sizeof *latencies_us, by_value);
+  printf("{\"deliveries_per_s\": %.0f, \"published_per_s\": %.1f, \"cpu_us_per_delivery\": %.4f, "
+         "\"server_cpu\": %.4f, \"generator_cpu\": %.4f, ",
+         delivered / elapsed_s, (published - published_before) / elapsed_s,
+         delivered ? server_s * 1e6 / delivered : 0, server_s / elapsed_s, self_s / elapsed_s);
+  printf("\"p50_us\": %u, \"p99_us\": %u, \"max_us\": %u, ", latency(0.5), latency(0.99), latency(1));
+  printf("\"handshake_cpu_us\": %.1f, \"kib_per_connection\": %.3f, \"rss_joined_kib\": %ld, \"rss_end_kib\": %ld}\n",
+         handshake_cpu_s * 1e6 / count, (double)(rss_joined_kib - rss_before_kib) / count, rss_joined_kib,
+         server_rss_kib());
+  return 0;
+}
