@@ -9,10 +9,8 @@ reach a log and the peer, so it never quotes a payload.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from roomcast.protocol.frames import CloseCode
+from roomcast.protocol.frames import CloseCode
 
 
 class ProtocolError(Exception):

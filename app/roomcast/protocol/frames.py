@@ -46,6 +46,8 @@ CONTROL_PAYLOAD_MAX_BYTES = 125
 # registered with IANA later; 1016 to 2999 are still nobody's.
 _MAY_BE_RECEIVED = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)))
 
+_from_bytes = int.from_bytes
+
 
 def may_be_received(code: int) -> bool:
     """Tell whether a peer is allowed to put this code into a close frame."""
@@ -63,7 +65,8 @@ def mask(payload: bytes, key: bytes, offset: int = 0) -> bytes:
     size = len(payload)
     if turn := offset & 3:
         key = key[turn:] + key[:turn]
-    # One XOR of two long integers. A loop over the bytes in Python would take
-    # a hundred times as long, and bytes.translate on every fourth byte twice.
+    # One XOR of two long integers: a loop over the bytes in Python takes forty
+    # times as long. Translating every fourth byte is slower below 1 KiB, and
+    # above it saves a quarter.
     stream = (key * ((size >> 2) + 1))[:size]
-    return (int.from_bytes(payload, "little") ^ int.from_bytes(stream, "little")).to_bytes(size, "little")
+    return (_from_bytes(payload, "little") ^ _from_bytes(stream, "little")).to_bytes(size, "little")
