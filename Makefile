@@ -55,16 +55,17 @@ clean:
 	rm -rf .venv .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 
 # The package is installed as a link to app/, so only a new pyproject.toml calls for another installation.
+# Twice quiet: pip's errors are for a newcomer, its warnings about this machine's indexes are not.
 .venv/installed: pyproject.toml
 	@sh -c "$$CREATE_VENV"
 	@echo "Installing Roomcast into .venv: once, and again when pyproject.toml changes."
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable .
 	@touch $@
 
 .venv/installed-dev: pyproject.toml
 	@sh -c "$$CREATE_VENV"
 	@echo "Installing Roomcast and what its tests need into .venv: once, and again when pyproject.toml changes."
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
 	@touch .venv/installed $@
 
 .venv/tools: .venv/installed-dev tests/install/tools.sh
@@ -73,7 +74,8 @@ clean:
 
 # A .venv whose checkout was moved or copied, or whose Python is gone, still holds its stamps, and the
 # wrong paths: ask it where it finds us, and begin anew unless that is here.
-find_us = import os, roomcast; print(os.path.samefile(roomcast.__file__, "app/roomcast/__init__.py"))
+find_us = from importlib.util import find_spec; from os.path import samefile; \
+    print(samefile(find_spec("roomcast").origin, "app/roomcast/__init__.py"))
 ifneq ($(shell .venv/bin/python -c '$(find_us)' 2>/dev/null),True)
 .PHONY: .venv/installed .venv/installed-dev
 .venv/installed .venv/installed-dev: export CREATE_VENV = $(create_venv)
