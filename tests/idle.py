@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.metrics import TransportCounters
 from roomcast.relay.hub import Hub
@@ -11,10 +13,10 @@ from roomcast.relay.room import Room
 class NoTurns:
     """A scheduler for a hub in which nothing is said: nobody may ask it for a turn."""
 
-    def soon(self) -> None:
+    def soon(self, turn: Callable[[], None]) -> None:
         raise AssertionError("an idle hub asked for a turn")
 
-    def later(self, delay_s: float) -> None:
+    def later(self, delay_s: float, turn: Callable[[], None]) -> None:
         raise AssertionError(f"an idle hub asked for a turn in {delay_s} s")
 
 

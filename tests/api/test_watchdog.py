@@ -1,39 +1,41 @@
 from __future__ import annotations
 
+import json
 import os
-import re
 import subprocess
 import sys
 from queue import SimpleQueue
+from threading import Event
+from typing import Any
 
 import gevent
 import pytest
 
 from roomcast.api.watchdog import Watchdog, write_to_stderr
+from roomcast.logs import Processor, console_line
 from roomcast.relay.counters import Histogram
 
 
 class Scene:
     """A watchdog without its thread and its timer: the test is both, and the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, chain: tuple[Processor, ...] | None = None) -> None:
         self.now_s = 100.0
-        self.reports: list[str] = []
+        self.written = b""
         self.lag = Histogram((0.5, 1.0, 2.0))
         self.watchdog = Watchdog(
-            self.lag,
-            threshold_s=1.0,
-            period_s=0.5,
-            write=lambda report: self.reports.append(report.decode()),
-            clock=lambda: self.now_s,
+            self.lag, threshold_s=1.0, period_s=0.5, chain=chain, write=self._write, clock=lambda: self.now_s
         )
 
-    def look_at(self, now_s: float) -> list[str]:
-        """Return what the thread writes when it looks at this time."""
+    def _write(self, line: bytes) -> None:
+        self.written += line
+
+    def look_at(self, now_s: float) -> list[dict[str, Any]]:
+        """Return the records that the thread writes when it looks at this time."""
         self.now_s = now_s
-        self.reports.clear()
+        self.written = b""
         self.watchdog.look()
-        return self.reports
+        return [json.loads(line) for line in self.written.splitlines()]
 
     def stamp_at(self, now_s: float) -> None:
         self.now_s = now_s
@@ -56,9 +58,8 @@ def test_loop_away_for_longer_than_the_threshold_is_reported_with_its_stack(scen
 
     [report] = scene.look_at(101.75)
 
-    line, stack = report.split("\n", 1)
-    assert line == "level=error event=loop_stuck away_s=1.250"
-    assert test_loop_away_for_longer_than_the_threshold_is_reported_with_its_stack.__name__ in stack
+    assert (report["level"], report["event"], report["away_s"]) == ("error", "loop_stuck", 1.25)
+    assert test_loop_away_for_longer_than_the_threshold_is_reported_with_its_stack.__name__ in report["stack"]
 
 
 def test_one_stall_is_reported_once(scene: Scene) -> None:
@@ -73,7 +74,9 @@ def test_end_of_a_stall_is_reported_with_its_length(scene: Scene) -> None:
     scene.stamp_at(103.5)
     scene.stamp_at(103.75)
 
-    assert scene.look_at(104.0) == ["level=warning event=loop_turns_again was_away_s=3.500\n"]
+    [report] = scene.look_at(104.0)
+
+    assert (report["level"], report["event"], report["away_s"]) == ("warning", "loop_turns_again", 3.5)
     assert scene.look_at(104.25) == []
 
 
@@ -82,13 +85,26 @@ def test_each_of_two_stalls_is_reported(scene: Scene) -> None:
     scene.stamp_at(102.0)
     assert scene.look_at(102.25)
 
-    assert "loop_stuck" in scene.look_at(103.25)[0]
+    [report] = scene.look_at(103.25)
+    assert report["event"] == "loop_stuck"
 
 
 def test_stall_in_which_the_thread_could_not_run_either_is_reported_afterwards(scene: Scene) -> None:
     scene.stamp_at(105.0)
 
-    assert scene.look_at(105.0) == ["level=warning event=loop_turns_again was_away_s=5.000\n"]
+    [report] = scene.look_at(105.0)
+    assert (report["event"], report["away_s"]) == ("loop_turns_again", 5.0)
+
+
+def test_people_get_a_line_and_the_stack_below_it() -> None:
+    scene = Scene(console_line(is_coloured=False))
+    scene.now_s = 102.0
+
+    scene.watchdog.look()
+
+    line, *stack = scene.written.decode().splitlines()
+    assert line.endswith("loop_stuck away_s=2.0")
+    assert any(test_people_get_a_line_and_the_stack_below_it.__name__ in frame for frame in stack)
 
 
 def test_lag_is_how_much_later_than_its_period_a_stamp_comes(scene: Scene) -> None:
@@ -102,23 +118,27 @@ def test_lag_is_how_much_later_than_its_period_a_stamp_comes(scene: Scene) -> No
 
 def test_stuck_loop_is_reported_from_outside_of_it() -> None:
     reports: SimpleQueue[bytes] = SimpleQueue()
-    during_the_stall: list[bytes] = []
+    is_reported = Event()
 
     def block_the_loop() -> None:
         # Natively: nothing that gevent runs can run now.
-        during_the_stall.append(reports.get(timeout=30))
+        is_reported.wait(timeout=30)
+
+    def write(line: bytes) -> None:
+        reports.put(line)
+        is_reported.set()
 
     lag = Histogram((0.01,))
-    watchdog = Watchdog(lag, threshold_s=0.05, period_s=0.01, write=reports.put)
+    watchdog = Watchdog(lag, threshold_s=0.05, period_s=0.01, write=write)
     watchdog.start()
     hub = gevent.get_hub()
     hub.loop.run_callback(block_the_loop)
-    afterwards = hub.threadpool.apply(reports.get, kwds={"timeout": 30})
+    # Waits in a thread, so that the loop is free once it is free.
+    stuck, back = (json.loads(hub.threadpool.apply(reports.get, kwds={"timeout": 30})) for _ in range(2))
     watchdog.stop()
 
-    assert b"event=loop_stuck" in during_the_stall[0]
-    assert b"in block_the_loop" in during_the_stall[0]
-    assert b"event=loop_turns_again" in afterwards
+    assert "in block_the_loop" in stuck["stack"]
+    assert (back["event"], back["away_s"] >= stuck["away_s"]) == ("loop_turns_again", True)
     assert lag.counts[-1] >= 1
 
 
@@ -133,7 +153,7 @@ def test_watchdog_can_be_stopped_twice_and_started_again() -> None:
     watchdog.start()
 
     # No loop runs here: this thread waits natively.
-    assert b"event=loop_stuck" in reports.get(timeout=30)
+    assert json.loads(reports.get(timeout=30))["event"] == "loop_stuck"
     watchdog.stop()
 
 
@@ -145,19 +165,22 @@ import gevent
 from roomcast.api.watchdog import Watchdog, write_to_stderr
 from roomcast.relay.counters import Histogram
 
+is_reported = monkey.get_original("queue", "SimpleQueue")()
 reports = monkey.get_original("queue", "SimpleQueue")()
 
 def ask_the_database():
-    reports.get()
+    is_reported.get()
 
-def write(report):
-    write_to_stderr(report)
-    reports.put(report)
+def write(line):
+    write_to_stderr(line)
+    is_reported.put(line)
+    reports.put(line)
 
 watchdog = Watchdog(Histogram((1.0,)), write=write)
 watchdog.start()
 hub = gevent.get_hub()
 hub.loop.run_callback(ask_the_database)
+hub.threadpool.apply(reports.get)
 hub.threadpool.apply(reports.get)
 watchdog.stop()
 """
@@ -166,12 +189,10 @@ watchdog.stop()
 def test_patched_process_whose_loop_is_stuck_for_over_a_second_writes_the_stack_to_stderr() -> None:
     relay = subprocess.run([sys.executable, "-c", STUCK_RELAY], capture_output=True, text=True, timeout=60, check=True)
 
-    stuck = re.search(r"^level=error event=loop_stuck away_s=(\d+\.\d{3})\n", relay.stderr)
-    back = re.search(r"^level=warning event=loop_turns_again was_away_s=(\d+\.\d{3})$", relay.stderr, re.MULTILINE)
-    assert stuck is not None
-    assert back is not None
-    assert "in ask_the_database" in relay.stderr[stuck.end() : back.start()]
-    assert 1 < float(stuck[1]) <= float(back[1])
+    stuck, back = map(json.loads, relay.stderr.splitlines())
+    assert (stuck["event"], back["event"]) == ("loop_stuck", "loop_turns_again")
+    assert "in ask_the_database" in stuck["stack"]
+    assert 1 < stuck["away_s"] <= back["away_s"]
 
 
 def test_stderr_that_nobody_reads_any_more_does_not_end_the_watch(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,38 +1,44 @@
 """A native thread that notices when the event loop is away, and says what it is doing there.
 
 A loop that is stuck cannot say so: nothing that needs it runs, no metric is
-scraped, no log line leaves. So a thread of the operating system looks at a time
-that a timer of the loop keeps stamping. Too old, and it writes the stack of the
-loop's thread to stderr by itself; that stack names the call that blocks.
+scraped, no journal is written. So a thread of the operating system looks at a time
+that a timer of the loop keeps stamping. Too old, and it writes a log line to stderr
+by itself, with the stack of the loop's thread: that names the call that blocks.
 
 In the running relay gevent has replaced ``threading`` and ``time.sleep`` with
 versions that need the loop, hence the originals below. What this cannot see is C
 code that keeps the GIL: the thread is away as well then, and only tells afterwards.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from threading import Lock
-from time import monotonic
-from typing import TYPE_CHECKING
+from time import monotonic, time
+from typing import TYPE_CHECKING, Final
 
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from roomcast.relay.counters import Histogram
+from roomcast.logs import json_line, render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Lock
+
     from gevent._types import _TimerWatcher
+
+    from roomcast.logs import Level, Processor
+    from roomcast.relay.counters import Histogram
 
 _start_thread: Callable[[Callable[[], None], tuple[()]], int] = get_original("_thread", "start_new_thread")
 _allocate_lock: Callable[[], Lock] = get_original("_thread", "allocate_lock")
 
 # How often the thread looks before the threshold is reached: it is late by a quarter at most.
-_LOOKS_PER_THRESHOLD = 4
+_LOOKS_PER_THRESHOLD: Final = 4
 # stop() waits for a thread that may be writing to a stderr that nobody reads.
-_STOP_TIMEOUT_S = 2.0
+_STOP_TIMEOUT_S: Final = 2.0
 
 
 def write_to_stderr(text: bytes) -> None:
@@ -51,7 +57,8 @@ class Watchdog:
         lag: Observes, in seconds, how late the loop ran each stamp.
         threshold_s: A loop that has not turned for longer is reported, once each time.
         period_s: How often the loop stamps. Ten times a second costs nothing measurable.
-        write: Takes a report, in the watchdog's thread.
+        chain: Makes a line of a record, as in the journal.
+        write: Takes a line, in the watchdog's thread.
         clock: Returns seconds from a clock that never goes back.
     """
 
@@ -61,12 +68,14 @@ class Watchdog:
         *,
         threshold_s: float = 1.0,
         period_s: float = 0.1,
+        chain: tuple[Processor, ...] | None = None,
         write: Callable[[bytes], None] = write_to_stderr,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._lag = lag
         self._threshold_s = threshold_s
         self._period_s = period_s
+        self._chain = chain or json_line()
         self._write = write
         self._clock = clock
         hub = get_hub()
@@ -114,11 +123,11 @@ class Watchdog:
     def look(self) -> None:
         """Report a loop that is away, or one that is back. The thread calls this."""
         if self._was_away_s:
-            self._report(f"level=warning event=loop_turns_again was_away_s={self._was_away_s:.3f}", "")
+            self._report("loop_turns_again", "warning", away_s=round(self._was_away_s, 3))
             self._was_away_s = 0.0
             self._is_reported = False
         elif not self._is_reported and (away_s := self._clock() - self._turned_at) > self._threshold_s:
-            self._report(f"level=error event=loop_stuck away_s={away_s:.3f}", self._stack())
+            self._report("loop_stuck", "error", away_s=round(away_s, 3), stack=self._stack())
             self._is_reported = True
 
     def _run(self) -> None:
@@ -132,5 +141,6 @@ class Watchdog:
         frame = sys._current_frames().get(self._watched)
         return "".join(traceback.format_stack(frame))
 
-    def _report(self, line: str, stack: str) -> None:
-        self._write(f"{line}\n{stack}".encode(errors="backslashreplace"))
+    def _report(self, event: str, level: Level, **fields: object) -> None:
+        line = render({"timestamp": time(), "level": level, "event": event, **fields}, self._chain)
+        self._write(f"{line}\n".encode(errors="backslashreplace"))

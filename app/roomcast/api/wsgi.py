@@ -1,0 +1,223 @@
+"""gevent's pywsgi, made safe to leave alone.
+
+pywsgi says of itself that it is not meant for hostile input: it waits for a slow
+client for ever, keeps as many connections as come, takes 6 MiB of headers, and
+prints what goes wrong to stderr, request line and all. The private door is not for
+the internet, but one port scanner inside is enough to hurt. So, beyond pywsgi:
+
+* A request has ``request_timeout_s`` from its first byte to the last of its answer.
+* When all connections are taken, the one that has kept us waiting longest for a
+  request has to go: a prober always gets in, whatever sits there idle.
+* A head has 16 KiB and 100 lines; a body, which no route reads yet, 64 KiB.
+* What goes wrong goes to the journal, and nothing of the request with it.
+"""
+
+from __future__ import annotations
+
+import io
+import socket as native
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from gevent import Timeout
+from gevent.pool import Pool
+from gevent.pywsgi import WSGIHandler, WSGIServer
+
+from roomcast.api.problems import whole_response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Literal
+
+    from _typeshed.wsgi import WSGIApplication
+    from gevent.pywsgi import OldMessage
+    from gevent.socket import socket
+
+    from roomcast.logs import Journal
+
+HEAD_MAX_BYTES: Final = 16_384
+HEADERS_MAX: Final = 100
+BODY_MAX_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the door waits for a client, and for how many at once."""
+
+    request_timeout_s: float = 10.0
+    """From a request's first byte to the last of its answer; also for the first byte of a new connection."""
+    idle_timeout_s: float = 75.0
+    """Between two requests: longer than a scrape interval, so that Prometheus keeps its connection."""
+    connections_max: int = 64
+    """A dozen tools talk to this door, and each connection costs a greenlet and a descriptor."""
+
+
+class RequestError(ValueError):
+    """A request that cannot be served; a ValueError, because pywsgi takes that for a client's fault."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Server(WSGIServer):
+    """Accepts connections, counts them, and knows which of them we could do without."""
+
+    def __init__(self, listener: socket, app: WSGIApplication, journal: Journal, patience: Patience) -> None:
+        self.journal = journal
+        self.patience = patience
+        # Connections that owe us a request, in the order in which they began to.
+        self.waiting: dict[socket, None] = {}
+        # Without a size: a full pool stops accepting, and then nobody is told.
+        self._handlers = Pool()
+        super().__init__(
+            listener,
+            app,
+            spawn=self._handlers,
+            log=None,
+            error_log=ErrorLog(journal),
+            handler_class=Handler,
+            # Else pywsgi asks the DNS for it, and waits.
+            environ={"SERVER_NAME": "roomcast"},
+        )
+
+    def handle(self, sock: socket, address: str) -> None:
+        """Serve one connection to its end, in its own greenlet."""
+        sock.settimeout(self.patience.request_timeout_s)
+        # A peer that is gone while we answer it is no news.
+        with suppress(OSError):
+            if self._has_room():
+                super().handle(sock, address)
+            else:
+                sock.sendall(whole_response(503, "all connections of the private door are busy"))
+        self.waiting.pop(sock, None)
+
+    def _has_room(self) -> bool:
+        if len(self._handlers) <= self.patience.connections_max:  # the caller is one of them
+            return True
+        longest = next(iter(self.waiting), None)
+        if longest is None:
+            return False
+        self._dismiss(longest)
+        return True
+
+    def _dismiss(self, sock: socket) -> None:
+        # Its greenlet reads the end of the stream, and goes as if the peer had closed.
+        del self.waiting[sock]
+        with suppress(OSError):
+            sock.shutdown(native.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Stop listening, and send home whoever is not being served."""
+        super().close()
+        for sock in tuple(self.waiting):
+            self._dismiss(sock)
+
+
+class Handler(WSGIHandler):
+    """One connection: pywsgi's, with deadlines, bounds, and problems for answers."""
+
+    server: Server
+
+    def handle_one_request(self) -> tuple[str, bytes] | Literal[True] | None:
+        """Wait for a request, and give it its time."""
+        if self.server.closed or not self._wait_for_request():
+            return None
+        try:
+            with Timeout(self.server.patience.request_timeout_s):
+                return super().handle_one_request()
+        except Timeout:
+            return self._refuse(RequestError(408, "the request took too long to arrive"))
+
+    def _wait_for_request(self) -> bool:
+        patience = self.server.patience
+        is_first = self.requestline is None
+        self.socket.settimeout(patience.request_timeout_s if is_first else patience.idle_timeout_s)
+        self.server.waiting[self.socket] = None
+        try:
+            return bool(self.rfile.peek(1))
+        except OSError:
+            return False
+        finally:
+            self.socket.settimeout(patience.request_timeout_s)
+
+    def read_request(self, raw_requestline: str) -> OldMessage:
+        """Read the rest of the head within its bounds, then let pywsgi parse it.
+
+        Raises:
+            RequestError: With 400, 411, 413 or 431.
+        """
+        # pywsgi's parser takes 100 lines of 64 KiB, and the end of the stream for
+        # the end of the head. So it is given a head that is whole and short.
+        connection, self.rfile = self.rfile, io.BufferedReader(io.BytesIO(self._read_head()))
+        try:
+            headers = super().read_request(raw_requestline)
+        finally:
+            self.rfile = connection
+        if "transfer-encoding" in self.headers:
+            raise RequestError(411, "a body must announce its Content-Length")
+        if self.content_length and self.content_length > BODY_MAX_BYTES:
+            raise RequestError(413, f"a body may have {BODY_MAX_BYTES} bytes")
+        return headers
+
+    def _read_head(self) -> bytes:
+        left = HEAD_MAX_BYTES
+        lines: list[bytes] = []
+        while not lines or lines[-1] not in (b"\r\n", b"\n"):
+            line = self.rfile.readline(left)
+            left -= len(line)
+            lines.append(line)
+            if left <= 0 or len(lines) > HEADERS_MAX + 1:
+                raise RequestError(431, f"a head may have {HEAD_MAX_BYTES} bytes and {HEADERS_MAX} lines")
+            if not line.endswith(b"\n"):
+                raise RequestError(400, "the head breaks off")
+        return b"".join(lines)
+
+    def handle_one_response(self) -> None:
+        """Answer. The connection owes us nothing until its next request."""
+        self.server.waiting.pop(self.socket, None)
+        super().handle_one_response()
+
+    def _handle_client_error(self, error: Exception) -> tuple[str, bytes]:
+        """Answer a request that could not be read: a hook of pywsgi's, which would print the request to stderr."""
+        return self._refuse(error if isinstance(error, RequestError) else RequestError(400, "this is not HTTP/1.1"))
+
+    def _refuse(self, error: RequestError) -> tuple[str, bytes]:
+        self.server.journal.info("private_door_refused", status=error.status, detail=str(error))
+        return str(error.status), whole_response(error.status, str(error))
+
+    def handle_error(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Tell a fault of ours from a peer that is gone, and from one that takes its answer too slowly."""
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            super().handle_error(kind, error, tb)
+        else:
+            self.close_connection = True
+
+    def _log_error(self, kind: type[BaseException], error: BaseException, tb: TracebackType) -> None:
+        """Write down what the application raised: a hook of pywsgi's, which would print it to stderr."""
+        text = "".join(traceback.format_exception(kind, error, tb))
+        self.server.journal.error("private_door_failed", error=kind.__name__, traceback=text)
+
+
+class ErrorLog:
+    """What WSGI calls ``wsgi.errors``: a file to complain to. Its lines become log records."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def write(self, text: str) -> None:
+        """Write down one complaint."""
+        self._journal.warning("private_door_complaint", text=text.rstrip())
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write down several."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Do nothing: a record is the journal's as soon as it is written."""
