@@ -54,3 +54,8 @@ class FrameError(ProtocolError):
     def __init__(self, message: str, close_code: CloseCode) -> None:
         super().__init__(message)
         self.close_code = close_code
+
+
+def broken_rule(message: str) -> FrameError:
+    """Return the fault of a peer that does not speak its dialect: 1002, the commonest."""
+    return FrameError(message, CloseCode.PROTOCOL_ERROR)

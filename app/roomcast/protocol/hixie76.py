@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault
+from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault, broken_rule
 from roomcast.protocol.events import Close, Event, Failed, Message
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.http import Request
@@ -256,7 +256,7 @@ class Decoder:
     def _admit(self, size: int) -> None:
         """Refuse a frame as soon as it is known to be too long, not when its end arrives."""
         if 0 < self._message_max_bytes < size:
-            raise FrameError(f"frame of {size} bytes, the limit is {self._message_max_bytes}", CloseCode.TOO_BIG)
+            raise FrameError(f"a frame longer than message_max_bytes = {self._message_max_bytes}", CloseCode.TOO_BIG)
 
 
 class _Incoming:
@@ -281,7 +281,7 @@ def _read_length(data: bytes, start: int) -> tuple[int, int] | None:
         if data[position] < 0x80:
             return length, position + 1
     if len(data) - start >= _LENGTH_MAX_BYTES:
-        raise FrameError(f"a length of more than {_LENGTH_MAX_BYTES} bytes", CloseCode.PROTOCOL_ERROR)
+        raise broken_rule(f"a length of more than {_LENGTH_MAX_BYTES} bytes")
     return None
 
 

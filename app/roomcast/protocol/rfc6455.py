@@ -20,9 +20,10 @@ import hashlib
 import struct
 from typing import Final
 
-from roomcast.protocol.errors import FrameError
+from roomcast.protocol.errors import FrameError, broken_rule
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
 from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, CloseCode, Opcode, mask, may_be_received
+from roomcast.protocol.header import FINAL, LENGTH_IN_2_BYTES, LENGTH_IN_8_BYTES, MASKED, read_header
 from roomcast.protocol.http import Request
 from roomcast.protocol.incoming import Incoming, check_utf8
 
@@ -30,17 +31,7 @@ from roomcast.protocol.incoming import Incoming, check_utf8
 # this string, so it cannot be tricked into a 101 (1.3).
 _ACCEPT_SALT: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-_FINAL: Final = 0x80
-_RESERVED_BITS: Final = 0x70
-_MASKED: Final = 0x80
-
-# The second byte of a frame holds its length up to 125; these two values say
-# that it follows in two or in eight bytes.
-_LENGTH_IN_2_BYTES: Final = 126
-_LENGTH_IN_8_BYTES: Final = 127
-
-_OPCODES: Final = {opcode.value: opcode for opcode in Opcode}
-_WHOLE_MESSAGES: Final = {_FINAL | opcode: opcode for opcode in (Opcode.TEXT, Opcode.BINARY)}
+_WHOLE_MESSAGES: Final = {FINAL | opcode: opcode for opcode in (Opcode.TEXT, Opcode.BINARY)}
 
 # Python 3.11 takes 100 ns to look a member up in its enum, a twelfth of what a
 # whole small message may cost.
@@ -73,8 +64,9 @@ def accept(request: Request, *, subprotocol: str | None = None) -> bytes:
         "Connection: Upgrade",
         f"Sec-WebSocket-Accept: {accept_token(request.get('sec-websocket-key') or '')}",
     ]
-    offered = ",".join(request.all("sec-websocket-protocol")).split(",")
-    if first := offered[0].strip():
+    # Not request.tokens(): a subprotocol's case counts, and is compared.
+    offered = [name.strip() for name in ",".join(request.all("sec-websocket-protocol")).split(",")]
+    if first := next(filter(None, offered), None):
         lines.append(f"Sec-WebSocket-Protocol: {subprotocol or first}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
@@ -85,15 +77,15 @@ def encode(opcode: Opcode, payload: bytes, *, is_final: bool = True) -> bytes:
     Raises:
         ValueError: If a control frame would carry more than 125 bytes.
     """
-    first = opcode | _FINAL if is_final else opcode
+    first = opcode | FINAL if is_final else opcode
     size = len(payload)
     if size <= CONTROL_PAYLOAD_MAX_BYTES:
         return bytes((first, size)) + payload
     if opcode >= _CLOSE:
         raise ValueError(f"a {opcode.name} frame of {size} bytes: a control frame carries {CONTROL_PAYLOAD_MAX_BYTES}")
     if size <= 0xFFFF:
-        return _pack_medium(first, _LENGTH_IN_2_BYTES, size) + payload
-    return _pack_long(first, _LENGTH_IN_8_BYTES, size) + payload
+        return _pack_medium(first, LENGTH_IN_2_BYTES, size) + payload
+    return _pack_long(first, LENGTH_IN_8_BYTES, size) + payload
 
 
 def encode_close(code: int | None, reason: str = "") -> bytes:
@@ -172,9 +164,11 @@ class Decoder:
         opcode = _WHOLE_MESSAGES.get(data[start])
         key_start = start + 2
         # Without the mask bit this comes out at 128 or more.
-        length = data[start + 1] ^ _MASKED
+        length = data[start + 1] ^ MASKED
         if length > CONTROL_PAYLOAD_MAX_BYTES:
-            length = data[start + 2] << 8 | data[start + 3] if length == _LENGTH_IN_2_BYTES else 0
+            if length != LENGTH_IN_2_BYTES:
+                return 0
+            length = data[start + 2] << 8 | data[start + 3]
             if length <= CONTROL_PAYLOAD_MAX_BYTES:
                 return 0
             key_start = start + 4
@@ -183,10 +177,8 @@ class Decoder:
         if opcode is None or length > self._whole_max_bytes or end > len(data):
             return 0
         # mask(), written out: the call alone is a tenth of the time.
-        stream = (data[key_start:payload_start] * ((length >> 2) + 1))[:length]
-        payload = (_from_bytes(data[payload_start:end], "little") ^ _from_bytes(stream, "little")).to_bytes(
-            length, "little"
-        )
+        stream = _from_bytes((data[key_start:payload_start] * ((length >> 2) + 1))[:length], "little")
+        payload = (_from_bytes(data[payload_start:end], "little") ^ stream).to_bytes(length, "little")
         if opcode is _TEXT and not payload.isascii():
             check_utf8(payload)
         self._frame_counts[opcode] += 1
@@ -197,47 +189,51 @@ class Decoder:
         """Read on by one frame, or by as much of it as is here; return how far that was."""
         if self._incoming is not None and self._incoming.remaining:
             return self._take(self._incoming, data, start, events)
-        header = _read_header(data, start)
+        header = read_header(data, start)
         if header is None:
             return self._hold(data, start)
         opcode, length, key_start = header
-        payload_start = key_start + 4
         if opcode >= _CLOSE:
-            end = payload_start + length
-            if end > len(data):
-                return self._hold(data, start)
-            events.append(_control_event(opcode, mask(data[payload_start:end], data[key_start:payload_start])))
-            self._frame_counts[opcode] += 1
-            if opcode is _CLOSE:
-                # "… discarding any further data received" (1.4).
-                self.is_over = True
-                return len(data)
-            return end
+            return self._control_frame(opcode, length, data, start, events)
         self._admit(opcode, length)
+        payload_start = key_start + 4
         if payload_start > len(data):
             return self._hold(data, start)
         incoming = self._begin(opcode)
-        incoming.begin_frame(length, data[key_start:payload_start], is_final=data[start] >= _FINAL)
+        incoming.begin_frame(length, data[key_start:payload_start], is_final=data[start] >= FINAL)
         return self._take(incoming, data, payload_start, events)
 
     def _hold(self, data: bytes, start: int) -> int:
         self._held = data[start:]
         return len(data)
 
+    def _control_frame(self, opcode: Opcode, length: int, data: bytes, start: int, events: list[Event]) -> int:
+        """Read one, between messages or inside of one, as soon as all of it is here."""
+        end = start + 6 + length
+        if end > len(data):
+            return self._hold(data, start)
+        events.append(_control_event(opcode, mask(data[start + 6 : end], data[start + 2 : start + 6])))
+        self._frame_counts[opcode] += 1
+        if opcode is not _CLOSE:
+            return end
+        # "… discarding any further data received" (1.4).
+        self.is_over = True
+        return len(data)
+
     def _admit(self, opcode: Opcode, length: int) -> None:
         """Refuse a data frame that its header condemns, before one byte of it is kept."""
         incoming = self._incoming
         if incoming is None and opcode is _CONTINUATION:
-            raise FrameError("a CONTINUATION frame without a message to continue", CloseCode.PROTOCOL_ERROR)
+            raise broken_rule("a CONTINUATION frame without a message to continue")
         if incoming is not None and opcode is not _CONTINUATION:
-            raise FrameError(f"a {opcode.name} frame inside an unfinished message", CloseCode.PROTOCOL_ERROR)
-        size = length + (len(incoming.payload) if incoming else 0)
+            raise broken_rule(f"a {opcode.name} frame inside an unfinished message")
+        size = length if incoming is None else length + len(incoming.payload)
         if 0 < self._message_max_bytes < size:
-            raise FrameError(f"message of {size} bytes, the limit is {self._message_max_bytes}", CloseCode.TOO_BIG)
-        # 1009 here too: it is still a message "too big for it to process", and
-        # 1008 tells a client that it sends too often, which it may not.
-        if incoming and incoming.fragments == self._fragments_max > 0:
-            raise FrameError(f"message of more than {self._fragments_max} fragments", CloseCode.TOO_BIG)
+            raise FrameError(f"a message longer than message_max_bytes = {self._message_max_bytes}", CloseCode.TOO_BIG)
+        # 1009 here too: it is a message "too big for it to process", and 1008
+        # is what a client hears that sends too often.
+        if incoming is not None and 0 < self._fragments_max <= incoming.fragments:
+            raise FrameError(f"a message of more frames than fragments_max = {self._fragments_max}", CloseCode.TOO_BIG)
 
     def _begin(self, opcode: Opcode) -> Incoming:
         if self._incoming is None:
@@ -256,47 +252,6 @@ class Decoder:
         return end
 
 
-def _read_header(data: bytes, start: int) -> tuple[Opcode, int, int] | None:
-    """Return a frame's opcode, its length and where its key begins, or None while that is not all here."""
-    if len(data) < start + 2:
-        return None
-    opcode = _check_first_byte(data[start])
-    if not data[start + 1] & _MASKED:
-        raise FrameError(f"a {opcode.name} frame that is not masked, as a client's must be", CloseCode.PROTOCOL_ERROR)
-    length = data[start + 1] ^ _MASKED
-    if length <= CONTROL_PAYLOAD_MAX_BYTES:
-        return opcode, length, start + 2
-    if opcode >= _CLOSE:
-        raise FrameError(
-            f"a {opcode.name} frame of more than {CONTROL_PAYLOAD_MAX_BYTES} bytes", CloseCode.PROTOCOL_ERROR
-        )
-    end = start + (4 if length == _LENGTH_IN_2_BYTES else 10)
-    if len(data) < end:
-        return None
-    return opcode, _check_length(data[start + 2 : end]), end
-
-
-def _check_first_byte(first: int) -> Opcode:
-    if first & _RESERVED_BITS:
-        raise FrameError(f"frame starts with 0x{first:02X}: its reserved bits must be 0", CloseCode.PROTOCOL_ERROR)
-    opcode = _OPCODES.get(first & 0x0F)
-    if opcode is None:
-        raise FrameError(f"frame starts with 0x{first:02X}: its opcode is reserved", CloseCode.PROTOCOL_ERROR)
-    if opcode >= _CLOSE and not first & _FINAL:
-        raise FrameError(f"a {opcode.name} frame that is a fragment", CloseCode.PROTOCOL_ERROR)
-    return opcode
-
-
-def _check_length(encoded: bytes) -> int:
-    """Read a length of two or eight bytes: "the minimal number of bytes MUST be used" (5.2)."""
-    length = int.from_bytes(encoded, "big")
-    if length < (_LENGTH_IN_2_BYTES if len(encoded) == 2 else 0x10000):
-        raise FrameError(f"length {length} is encoded in {len(encoded)} bytes, not in fewer", CloseCode.PROTOCOL_ERROR)
-    if length >> 63:
-        raise FrameError(f"length {length} has its highest bit set", CloseCode.PROTOCOL_ERROR)
-    return length
-
-
 def _control_event(opcode: Opcode, payload: bytes) -> Event:
     if opcode is _CLOSE:
         return _read_close(payload)
@@ -307,9 +262,9 @@ def _read_close(payload: bytes) -> Close:
     if not payload:
         return Close(None, "")
     if len(payload) == 1:
-        raise FrameError("a CLOSE frame of 1 byte: a close code takes two", CloseCode.PROTOCOL_ERROR)
+        raise broken_rule("a CLOSE frame of 1 byte: a close code takes two")
     code = int.from_bytes(payload[:2], "big")
     if not may_be_received(code):
-        raise FrameError(f"close code {code} must not stand in a CLOSE frame", CloseCode.PROTOCOL_ERROR)
+        raise broken_rule(f"close code {code} must not stand in a CLOSE frame")
     check_utf8(payload[2:])
     return Close(code, payload[2:].decode())
