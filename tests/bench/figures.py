@@ -1,0 +1,160 @@
+"""What is measured, of whom, and what it may come to.
+
+A figure runs its entries one after the other, round after round, and compares them
+*within* a round: these machines are noisy, and noise that lasts longer than a round
+falls out of a ratio. What is quoted is the median of the rounds' ratios.
+
+The bounds are promises of the project. One that does not hold is a fault, here or in
+what was promised; it is never a reason to change a bound without saying so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Configuration = Mapping[str, Mapping[str, object]]
+"""Sections of ``roomcast.toml``; the section ``room`` is the one room template."""
+
+_ROOM = {"name": "bench", "path": "/rooms/{room}", "members_max": 0}
+
+# What the peers do too: echo to the sender, for the closed loop waits for its own message, and check
+# nothing. Their kernels' buffers are as they come, so ours are.
+BARE: Configuration = {
+    "origins": {"allow": ["*"]},
+    "limits": {
+        "connections_max": 0,
+        "connections_per_address": 0,
+        "handshakes_max": 0,
+        "rooms_max": 0,
+        "message_max_bytes": 0,
+        "fragments_max": 0,
+        "messages_per_s": 0,
+        "bytes_per_s": 0,
+        "ping_interval_s": 0,
+        "pong_timeout_s": 0,
+        "write_timeout_s": 0,
+        "send_buffer_bytes": 0,
+    },
+    "room": {**_ROOM, "echo": True, "gather_max_s": 0},
+}
+PACED: Configuration = {**BARE, "room": {**_ROOM, "echo": True, "gather_max_s": 0.025}}
+
+# A relay as it is served, but for the rates: the generator is a flood on purpose.
+SERVED: Configuration = {
+    "origins": {"allow": ["https://app.example.com", "https://*.example.com", "http://localhost:*"]},
+    "limits": {"messages_per_s": 0, "bytes_per_s": 0},
+    "room": _ROOM,
+}
+SKIPPING: Configuration = {**SERVED, "room": {**_ROOM, "overflow": "skip"}}
+
+LAG_MAX_KIB = 4096
+SEND_BUFFER_KIB = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One server under one load."""
+
+    label: str
+    server: str
+    load: str
+    """Options of wsload."""
+    configuration: Configuration
+    """For Roomcast alone; the others have no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the median of a value, or of its ratio to another entry's, may be."""
+
+    value: str
+    """A key of what kit.measure() returns."""
+    of: str
+    at_most: float
+    against: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the README's table, or a few that come out of the same runs."""
+
+    name: str
+    title: str
+    entries: tuple[Entry, ...]
+    bounds: tuple[Bound, ...]
+    may_be_joined: bool = False
+    """Whether other projects' relays can run it too (``--also``)."""
+
+
+def _fan_out(name: str, title: str, load: str, *, floor: float | None, bun: float, is_paced: bool = False) -> Figure:
+    value = "cpu_us_per_delivery"
+    configuration = PACED if is_paced else BARE
+    entries = tuple(Entry(server, server, load, configuration) for server in ("roomcast", "floor", "bun"))
+    limits = {"floor": floor, "bun": bun}
+    bounds = tuple(Bound(value, "roomcast", limit, against) for against, limit in limits.items() if limit is not None)
+    return Figure(name, title, entries, bounds, may_be_joined=True)
+
+
+def _alone(name: str, title: str, load: str, configuration: Configuration, *bounds: Bound) -> Figure:
+    return Figure(name, title, (Entry("roomcast", "roomcast", load, configuration),), bounds)
+
+
+# Long enough for a stalled member to fill its kernel buffers before anything is measured: 1 KiB
+# times 100 a second against 4 KiB of receive buffer and 2 * 64 KiB of send buffer.
+_STALLED_LOAD = "-m 1000 -P 1 -s 1024 -R 100 -W 3 -b 4096"
+
+FIGURES = (
+    _fan_out("one-to-1000", "1 sender → 1,000 members", "-m 1000 -P 1", floor=1.25, bun=1.10),
+    _fan_out("16-all", "16 members, all sending", "-m 16 -P 16", floor=1.35, bun=1.35),
+    _fan_out("100-all", "100 members, all sending", "-m 100 -P 100", floor=None, bun=0.7),
+    _fan_out("50-pairs", "50 rooms of 2, all sending", "-r 50 -m 2 -P 2", floor=1.6, bun=1.6),
+    _fan_out(
+        "open-loop",
+        "100 messages/s into a room of 1,000, paced",
+        "-m 1000 -P 1 -R 100",
+        floor=None,
+        bun=0.45,
+        is_paced=True,
+    ),
+    _alone(
+        "idle-memory",
+        "memory per idle connection, 10,000 in one room",
+        "-m 10000 -P 0 -W 0",
+        SERVED,
+        Bound("kib_per_connection", "roomcast", 2.0),
+    ),
+    _alone(
+        "handshake",
+        "server CPU per accepted handshake, all policies on",
+        "-m 5000 -P 0 -W 0",
+        SERVED,
+        Bound("handshake_cpu_us", "roomcast", 200),
+    ),
+    Figure(
+        "one-stalled",
+        "one stalled member of 1,000: the others' p99",
+        (
+            Entry("none stalled", "roomcast", _STALLED_LOAD, SERVED),
+            Entry("one stalled", "roomcast", _STALLED_LOAD + " -z 1", SERVED),
+        ),
+        (Bound("p99_us", "one stalled", 1.1, against="none stalled"),),
+    ),
+    Figure(
+        "all-stalled",
+        "1,000 stalled members: RSS and kernel buffers together",
+        tuple(
+            Entry(label, "roomcast", "-m 1001 -P 1 -s 16384 -R 200 -b 4096 -z 1000 -d 6", configuration)
+            for label, configuration in (("close", SERVED), ("skip", SKIPPING))
+        ),
+        tuple(
+            Bound("memory_grown_kib", label, LAG_MAX_KIB + 1000 * 2 * SEND_BUFFER_KIB) for label in ("close", "skip")
+        ),
+    ),
+    _alone(
+        "flood",
+        "100 publishers of 16 KiB messages into 1,000, as fast as they can",
+        "-m 1000 -P 100 -s 16384 -F -d 8",
+        SERVED,
+        Bound("rss_drift_kib", "roomcast", 4096),
+        Bound("loop_late_50ms", "roomcast", 0),
+    ),
+)

@@ -1,0 +1,29 @@
+"""The kit compiles and measures, so that it is not found broken on the day it is needed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench import servers
+from tests.bench.figures import BARE, Entry
+from tests.bench.kit import measure
+from tests.bench.servers import toml
+
+
+def test_floor_relays_to_every_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "CACHE", tmp_path)
+
+    sample = measure(Entry("floor", "floor", "-r 2 -m 4 -P 2 -W 0.1", BARE), seconds=0.2)
+
+    # Four deliveries for each message: the floor echoes, and a room hears its own messages only.
+    assert sample["deliveries_per_s"] == pytest.approx(4 * sample["published_per_s"], rel=0.1)
+    assert sample["deliveries_per_s"] > 0
+    assert sample["cpu_us_per_delivery"] > 0
+
+
+def test_configuration_is_written_as_toml() -> None:
+    text = toml(
+        {"limits": {"rooms_max": 0}, "origins": {"allow": ["*"]}, "room": {"echo": True, "gather_max_s": 0.025}}
+    )
+
+    assert text == '[limits]\nrooms_max = 0\n[origins]\nallow = ["*"]\n[[rooms]]\necho = true\ngather_max_s = 0.025\n'
