@@ -58,7 +58,8 @@ def _key(location: tuple[int | str, ...]) -> str:
 def _rule(details: ErrorDetails, key: str) -> str:
     match details["type"]:
         case "extra_forbidden":
-            return f"there is no such key{did_you_mean(key, _known_beside(key))}"
+            kind = "key" if "." in key else "section"
+            return f"there is no such {kind}{did_you_mean(key, _known_beside(key))}"
         case "missing":
             return "is required"
         case "model_type":
@@ -75,10 +76,12 @@ def _known_beside(key: str) -> Iterator[str]:
     section, dot, _ = key.rpartition(".")
     if not dot:
         yield from SECTIONS
-        return
-    rooms = section if section.startswith("rooms[") else "[[rooms]]"
-    yield from (f"{rooms}.{name}" for name in ROOM_KEYS)
-    yield from KEYS
+    elif section.endswith("].origins"):
+        yield f"{section}.allow"
+    else:
+        template = section if section.startswith("rooms[") else "[[rooms]]"
+        yield from (f"{template}.{name}" for name in ROOM_KEYS)
+        yield from KEYS
 
 
 def _shown(value: Any) -> str:

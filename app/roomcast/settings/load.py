@@ -98,7 +98,9 @@ def _find_file(file: Path | None) -> Path | None:
 
 
 def _dev_file() -> Path:
-    return next((path for path in DEV_FILES if path.exists()), DEV_FILES[-1])
+    path = next((path for path in DEV_FILES if path.exists()), DEV_FILES[-1])
+    # As a reader would write it: it is named in what `check` prints.
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _check(layers: Sequence[Layer]) -> Settings:
@@ -180,4 +182,6 @@ def in_toml(value: Any) -> str:
         return f"[{', '.join(in_toml(item) for item in value)}]"
     if isinstance(value, Section):
         return "{ " + ", ".join(f"{key} = {in_toml(item)}" for key, item in value) + " }"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return json.dumps(value, ensure_ascii=False)

@@ -214,7 +214,7 @@ class Settings(BaseSettings):
     origins: OriginSettings = OriginSettings()
     """Which web pages may connect."""
     limits: LimitSettings = LimitSettings()
-    """What one peer, one room and the whole process may take."""
+    """How much anyone may take."""
     rooms: Rooms = (DEFAULT_ROOM,)
     """The room templates; the most specific that matches a path wins."""
     log: LogSettings = LogSettings()

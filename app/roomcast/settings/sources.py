@@ -35,7 +35,8 @@ KUBERNETES_PORT = re.compile(r"ROOMCAST_(.*_)?PORT")
 KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 TOML_HEADER = re.compile(r"\s*(?P<open>\[\[?)\s*(?P<name>[^\[\]]+?)\s*\]")
-TOML_KEY = re.compile(r"\s*(?P<name>[A-Za-z0-9_\-.\"' ]+?)\s*=")
+TOML_WORD = r"""([A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
+TOML_KEY = re.compile(rf"\s*(?P<name>{TOML_WORD}(\s*\.\s*{TOML_WORD})*)\s*=")
 TOML_ERROR_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -141,9 +142,8 @@ def _is_meant_for_us(name: str, value: str) -> bool:
         return False
     if "__" in name or name in NAMES:
         return True
-    if KUBERNETES_PORT.fullmatch(name):
-        return not KUBERNETES_ADDRESS.match(value)
-    return not KUBERNETES_NAME.fullmatch(name)
+    is_address = KUBERNETES_PORT.fullmatch(name) and KUBERNETES_ADDRESS.match(value)
+    return not (is_address or KUBERNETES_NAME.fullmatch(name))
 
 
 def _check_names(places: Mapping[str, str]) -> None:

@@ -1,0 +1,145 @@
+"""The sections as a whole: fixed, closed, and in agreement with one another."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from roomcast.settings import LimitSettings, RoomSettings, ServerSettings, Settings
+
+ROOM = {"name": "rooms", "path": "/rooms/{room}"}
+
+
+def disagreement(**sections: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        Settings(**sections)
+    [error] = caught.value.errors()
+    assert error["loc"] == ()
+    return str(error["msg"])
+
+
+def test_settings_read_their_arguments_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROOMCAST_SERVER__PORT", "1234")
+
+    assert Settings().server.port == 8080
+    assert Settings(server=ServerSettings(port=0)).server.port == 0
+
+
+def test_settings_are_frozen_in_every_section() -> None:
+    settings = Settings()
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.server.__setattr__("port", 1)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.__setattr__("server", ServerSettings())
+
+
+@pytest.mark.parametrize("section", ["server", "admin", "origins", "limits", "log"])
+def test_every_section_refuses_an_unknown_key(section: str) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Settings.model_validate({section: {"colour": "red"}})
+
+
+def test_unknown_section_is_refused() -> None:
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Settings.model_validate({"colour": {}})
+
+
+@pytest.mark.parametrize("rooms", [[], "[]"])
+def test_without_any_template_there_is_the_usual_one(rooms: object) -> None:
+    [room] = Settings(rooms=rooms).rooms
+
+    assert (room.name, room.path) == ("rooms", "/rooms/{room}")
+
+
+def test_templates_may_be_given_as_json() -> None:
+    [room] = Settings(rooms='[{"name": "a", "path": "/a", "origins": {"allow": "https://a.example"}}]').rooms
+
+    assert room.origins is not None
+    assert room.origins.allow == ("https://a.example",)
+
+
+def test_template_takes_the_limits_that_it_leaves_open() -> None:
+    room = RoomSettings(name="a", path="/a", messages_per_s=7)
+
+    inherited = room.inherit(LimitSettings(message_max_bytes=5, messages_per_s=6, bytes_per_s=8))
+
+    assert (inherited.message_max_bytes, inherited.messages_per_s, inherited.bytes_per_s) == (5, 7, 8)
+
+
+def test_template_may_lift_a_limit() -> None:
+    assert RoomSettings(name="a", path="/a", messages_per_s=0).inherit(LimitSettings()).messages_per_s == 0
+
+
+@pytest.mark.parametrize(
+    ("server", "admin"),
+    [
+        ({"host": "127.0.0.1", "port": 1}, {"host": "127.0.0.1", "port": 1}),
+        ({"host": "0.0.0.0", "port": 1}, {"host": "127.0.0.1", "port": 1}),
+        ({"host": "localhost", "port": 1}, {"host": "::", "port": 1}),
+    ],
+)
+def test_doors_do_not_share_a_port(server: dict[str, Any], admin: dict[str, Any]) -> None:
+    assert "server.port and admin.port are both 1" in disagreement(server=server, admin=admin)
+
+
+def test_doors_do_not_share_a_unix_socket() -> None:
+    door = {"host": "unix:/run/a"}
+
+    assert 'server.host and admin.host are both "unix:/run/a"' in disagreement(server=door, admin=door)
+
+
+@pytest.mark.parametrize(
+    ("server", "admin"),
+    [
+        ({"port": 0}, {"port": 0}),
+        ({"host": "127.0.0.1", "port": 1}, {"host": "127.0.0.2", "port": 1}),
+        ({"host": "localhost", "port": 1}, {"host": "127.0.0.2", "port": 1}),
+        ({"host": "unix:/run/a", "port": 1}, {"host": "127.0.0.1", "port": 1}),
+        ({"host": "unix:/run/a"}, {"host": "unix:/run/b"}),
+    ],
+)
+def test_doors_that_are_apart_are_accepted(server: dict[str, Any], admin: dict[str, Any]) -> None:
+    assert Settings(server=server, admin=admin)
+
+
+def test_templates_have_different_names() -> None:
+    assert 'two templates are named "rooms"' in disagreement(rooms=[ROOM, {**ROOM, "path": "/x"}])
+
+
+@pytest.mark.parametrize(
+    ("room", "rule"),
+    [
+        ({"lag_max_bytes": 131_071}, "lag_max_bytes = 131071 must be at least twice message_max_bytes = 65536"),
+        ({"pending_max_bytes": 65_535}, "pending_max_bytes = 65535 must be at least message_max_bytes = 65536"),
+        ({"bytes_per_s": 32_767}, "bytes_per_s = 32767 lets no message of message_max_bytes = 65536 pass"),
+        ({"message_max_bytes": 2, "greeting": "é!"}, "greeting is longer than message_max_bytes = 2"),
+    ],
+)
+def test_template_that_could_not_carry_its_largest_message_is_refused(room: dict[str, Any], rule: str) -> None:
+    assert f'template "rooms": {rule}' in disagreement(rooms=[{**ROOM, **room}])
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        {"lag_max_bytes": 131_072},
+        {"pending_max_bytes": 65_536},
+        {"bytes_per_s": 32_768},
+        {"bytes_per_s": 0},
+        {"message_max_bytes": 2, "greeting": "é"},
+        {"message_max_bytes": 0, "greeting": "hello"},
+    ],
+)
+def test_template_that_just_carries_its_largest_message_is_accepted(room: dict[str, Any]) -> None:
+    assert Settings(rooms=[{**ROOM, **room}])
+
+
+def test_disagreement_counts_for_limits_that_a_template_inherits() -> None:
+    assert "message_max_bytes = 4000000" in disagreement(limits={"message_max_bytes": 4_000_000})
+
+
+def test_all_disagreements_are_told_at_once() -> None:
+    told = disagreement(admin={"port": 8080}, rooms=[ROOM, ROOM]).splitlines()
+
+    assert len(told) == 2
