@@ -1,0 +1,210 @@
+"""How much one member, one address and the whole relay may take.
+
+Each limit is counted where it is spent and knows nothing of the others. Time is
+an argument, in seconds of any clock; one that is set back costs nobody
+anything, it only refills nothing for that once. A limit of 0 is no limit.
+
+The address of a proxy stands for all who come through it, so the addresses that
+proxies have in practice (loopback, private, CGNAT, link-local) are not counted.
+
+Sources: RFC 1918, 6598, 3927, 4193 and 4291 for those addresses; RFC 6177 for
+the /64 that one IPv6 customer has at least.
+"""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from math import inf
+
+# How much a member that was silent may send at once, in seconds of its rate.
+BURST_S = 2
+
+_IPV6_GROUP_BITS = 64
+
+_EXEMPT_IPV4 = tuple(
+    IPv4Network(network)
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16")
+)
+_EXEMPT_IPV6 = tuple(IPv6Network(network) for network in ("::1/128", "fc00::/7", "fe80::/10"))
+
+
+class TokenBucket:
+    """Lets through ``rate_per_s`` on average, and ``burst`` at once after a silence. It begins full.
+
+    An amount beyond ``burst`` never passes: the caller sees to it that one
+    unit of whatever is counted fits.
+
+    Raises:
+        ValueError: If the rate or the burst is not above 0.
+    """
+
+    __slots__ = ("_at_s", "_burst", "_left", "_rate_per_s")
+
+    def __init__(self, rate_per_s: float, burst: float) -> None:
+        # Written so that NaN is refused too, which would let everything pass.
+        if not (rate_per_s > 0 and burst > 0):
+            raise ValueError(f"rate_per_s = {rate_per_s} and burst = {burst} must both be above 0")
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._left = burst
+        self._at_s = 0.0
+
+    def take(self, amount: float, now_s: float) -> bool:
+        """Take ``amount`` and return True; or take nothing and return False, if less is left."""
+        elapsed_s = now_s - self._at_s
+        self._at_s = now_s
+        if elapsed_s > 0:
+            self._left = min(self._burst, self._left + elapsed_s * self._rate_per_s)
+        if amount > self._left:
+            return False
+        self._left -= amount
+        return True
+
+
+class MemberRate:
+    """What one member may send, in messages and in bytes a second, and ``BURST_S`` times that at once.
+
+    Two buckets in one object, without a call between them: this runs for every
+    message that arrives. A message larger than the burst of bytes never passes,
+    so the settings have to keep ``bytes_per_s * BURST_S`` at or above
+    ``message_max_bytes``.
+
+    Args:
+        messages_per_s: 0 is no limit.
+        bytes_per_s: Likewise. Where both are 0, ``for_limits`` spares the call.
+
+    Raises:
+        ValueError: If one is below 0, or not even one message would fit into the burst.
+    """
+
+    __slots__ = ("_at_s", "_bytes", "_bytes_per_s", "_messages", "_messages_per_s")
+
+    def __init__(self, messages_per_s: float, bytes_per_s: float) -> None:
+        if not (messages_per_s >= 0 and bytes_per_s >= 0):
+            raise ValueError(f"messages_per_s = {messages_per_s} and bytes_per_s = {bytes_per_s} must not be below 0")
+        if 0 < messages_per_s * BURST_S < 1:
+            raise ValueError(f"messages_per_s = {messages_per_s} would let no message pass; {1 / BURST_S} would")
+        # An endless rate fills an endless bucket: no branch for "no limit".
+        self._messages_per_s = messages_per_s or inf
+        self._bytes_per_s = bytes_per_s or inf
+        self._messages = self._messages_per_s * BURST_S
+        self._bytes = self._bytes_per_s * BURST_S
+        self._at_s = 0.0
+
+    @classmethod
+    def for_limits(cls, messages_per_s: float, bytes_per_s: float) -> "MemberRate | None":
+        """Return what counts one member, or None where nothing is to be counted."""
+        return cls(messages_per_s, bytes_per_s) if messages_per_s or bytes_per_s else None
+
+    def admit(self, size_bytes: int, now_s: float) -> str | None:
+        """Count one message and return None; or count nothing and return the key of the limit it exceeds."""
+        rate, byte_rate = self._messages_per_s, self._bytes_per_s
+        messages, left_bytes = self._messages, self._bytes
+        elapsed_s = now_s - self._at_s
+        self._at_s = now_s
+        if elapsed_s > 0:
+            # Comparisons instead of min(): its calls would be half of the cost.
+            messages += elapsed_s * rate
+            if messages > rate * BURST_S:
+                messages = rate * BURST_S
+            left_bytes += elapsed_s * byte_rate
+            if left_bytes > byte_rate * BURST_S:
+                left_bytes = byte_rate * BURST_S
+        if messages < 1:
+            exceeded = "messages_per_s"
+        elif left_bytes < size_bytes:
+            exceeded = "bytes_per_s"
+        else:
+            exceeded = None
+            messages -= 1
+            left_bytes -= size_bytes
+        self._messages, self._bytes = messages, left_bytes
+        return exceeded
+
+
+def address_group(address: str) -> str | None:
+    """Return what ``connections_per_address`` counts: an IPv4 address, or the /64 of an IPv6 one.
+
+    None means that it is not counted: the address of a proxy, or none at all.
+
+    Args:
+        address: As the kernel gave it, never as a client wrote it. What is no
+            IP address came in by a unix socket, and is not counted either.
+    """
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return None
+    # A listener on "::" sees IPv4 peers as ::ffff:192.0.2.1; all of them share
+    # one /64.
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    if isinstance(ip, IPv4Address):
+        return None if any(ip in network for network in _EXEMPT_IPV4) else str(ip)
+    if any(ip in network for network in _EXEMPT_IPV6):
+        return None
+    group = int(ip) >> (128 - _IPV6_GROUP_BITS) << (128 - _IPV6_GROUP_BITS)
+    return f"{IPv6Address(group)}/{_IPV6_GROUP_BITS}"
+
+
+class AddressCounts:
+    """The connections that are open from each address, in groups as ``address_group`` makes them.
+
+    Holds an entry for an address only while it has a connection, so that a
+    walk through all of IPv6 leaves nothing behind.
+
+    Args:
+        limit: Connections of one group; 0 is no limit, and counts nothing.
+    """
+
+    __slots__ = ("_counts", "_limit")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._counts: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def admit(self, address: str) -> bool:
+        """Count one more connection and return True, owing a ``release``; or return False if it is one too many."""
+        group = address_group(address) if self._limit else None
+        if group is None:
+            return True
+        count = self._counts.get(group, 0)
+        if count >= self._limit:
+            return False
+        self._counts[group] = count + 1
+        return True
+
+    def release(self, address: str) -> None:
+        """Count one connection less: exactly once for each one that was admitted."""
+        group = address_group(address) if self._limit else None
+        if group is None:
+            return
+        count = self._counts.pop(group, 0)
+        if count > 1:
+            self._counts[group] = count - 1
+
+
+class Cap:
+    """How many of one kind there may be at once: connections, handshakes in flight, rooms.
+
+    Args:
+        limit: 0 is no limit; they are counted all the same.
+    """
+
+    __slots__ = ("held", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+    def take(self) -> bool:
+        """Count one more and return True, owing a ``release``; or return False if it is one too many."""
+        if self.limit and self.held >= self.limit:
+            return False
+        self.held += 1
+        return True
+
+    def release(self) -> None:
+        """Count one less: exactly once for each one that was taken."""
+        self.held -= 1

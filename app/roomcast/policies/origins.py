@@ -1,0 +1,163 @@
+"""Which pages may connect.
+
+A browser lets any page open a WebSocket to any server, and says in the Origin
+header which page it was; refusing the strange ones is the server's part. This
+protects the users of browsers, whose cookies and networks a strange page would
+use. It does not protect rooms: a client that is no browser sends what it likes.
+
+Three kinds of Origin are told apart, and each has a rule of its own:
+
+* ``scheme://host[:port]`` names a page's origin and is compared part by part.
+* ``null``, and what else names no host (``file://``), is opaque: pages that
+  have nothing in common share it, and a sandboxed frame on any page can send
+  it. So only an entry that says exactly that lets it in, and never ``*``.
+* Anything else was sent by no browser (websocket-client of 2011 leaves out the
+  scheme). Only ``*`` lets it in.
+
+Sources: RFC 6454, section 7; RFC 6455, section 10.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from roomcast.policies.allowlist import (
+    DEFAULT_PORTS,
+    RULE,
+    Allowlist,
+    Origin,
+    is_listable_opaque,
+    is_opaque,
+    parse_origin,
+    unless_default,
+)
+from roomcast.policies.hosts import canonical_host, header_text, split_port
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """May this origin connect, and why.
+
+    ``reason`` is one word of a fixed few, fit for a metric's label: ``allow``,
+    ``same_origin``, ``missing_origin``, ``null_origin``, ``malformed_origin``, or
+    ``origin`` for one that nothing allows. ``rule`` is the text of the
+    configuration that decides; of the allowlist it repeats at most the one entry
+    that matched, so it may be shown to whoever was refused.
+    """
+
+    is_allowed: bool
+    reason: str
+    rule: str
+
+
+_SAME_ORIGIN = Verdict(True, "same_origin", "same_origin = true")
+_OPEN = Verdict(True, "allow", 'allow "*"')
+_OPAQUE_REFUSED = Verdict(
+    False, "null_origin", 'null, or one without a host, must itself be in allow: "*" is not enough'
+)
+_MALFORMED = Verdict(False, "malformed_origin", RULE)
+_UNLISTED = Verdict(False, "origin", "not same_origin, not in allow")
+_UNLISTED_SAME_ORIGIN_OFF = Verdict(False, "origin", "same_origin = false, not in allow")
+
+
+class OriginPolicy:
+    """Judges the origin of every handshake by an allowlist that was compiled once.
+
+    Entries are ``https://app.example.com``, ``https://*.example.com`` (one or
+    more labels in place of the ``*``), ``http://localhost:*`` (any port or
+    none), ``null`` and ``file://`` (just these), and ``*`` (anyone but these).
+
+    Args:
+        allow: The entries.
+        same_origin: Whether a page may connect to the host it was loaded from.
+        missing: What becomes of a handshake without an Origin header. Clients
+            that are no browsers send none.
+        enforce: Kept for the caller, who applies it: ``judge`` tells the same
+            either way, so that refusals can be counted before they are meant.
+
+    Raises:
+        ValueError: Naming the entry, the rule it breaks and what to write.
+    """
+
+    __slots__ = ("_allowlist", "_may_be_same", "_missing", "_unlisted", "enforce")
+
+    def __init__(
+        self,
+        *,
+        allow: Sequence[str],
+        same_origin: bool = True,
+        missing: Literal["allow", "refuse"] = "allow",
+        enforce: bool = True,
+    ) -> None:
+        self.enforce = enforce
+        self._allowlist = Allowlist(allow)
+        self._may_be_same = same_origin
+        self._missing = Verdict(missing == "allow", "missing_origin", f'missing = "{missing}"')
+        self._unlisted = _UNLISTED if same_origin else _UNLISTED_SAME_ORIGIN_OFF
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ``*`` is listed, which deserves a warning at start."""
+        return self._allowlist.is_open
+
+    def judge(self, origin: str | None, *, host: str | None, scheme: str | None) -> Verdict:
+        """Say whether a page of this origin may connect. Never raises, whatever the client sent.
+
+        Args:
+            origin: The Origin header, None if there is none. To refuse two of
+                them is the handshake's business.
+            host: The Host header, None if there is none.
+            scheme: ``http`` or ``https``, as browsers reach this relay; None
+                where that is not known, as behind a proxy that may end TLS.
+        """
+        if origin is None:
+            return self._missing
+        if is_opaque(origin):
+            return self._judge_opaque(origin)
+        try:
+            page = parse_origin(header_text(origin))
+        except ValueError:
+            return _OPEN if self.is_open else _MALFORMED
+        if self._may_be_same and _is_same_origin(page, host, scheme):
+            return _SAME_ORIGIN
+        entry = self._allowlist.entry_for(page)
+        if entry is not None:
+            return Verdict(True, "allow", f'allow "{entry}"')
+        return _OPEN if self.is_open else self._unlisted
+
+    def _judge_opaque(self, origin: str) -> Verdict:
+        if not self._allowlist.lists_opaque(origin):
+            return _OPAQUE_REFUSED
+        return Verdict(True, "allow", f'allow "{origin.lower()}"')
+
+
+def how_to_allow(origin: str | None, key: str = "[origins] allow") -> str:
+    """Return what an operator changes to let this Origin header in: for the log, not for the client.
+
+    Args:
+        origin: The header as received, None if there was none. It is repeated
+            in its one spelling only, which is short, printable and ASCII.
+        key: The list to add it to; a room template may have its own.
+    """
+    if origin is None:
+        return 'set missing = "allow" in [origins]'
+    if is_listable_opaque(origin):
+        return f'add "{origin.lower()}" to {key}; pages that have nothing in common share it'
+    if is_opaque(origin):
+        return "nothing allows it: it names no host"
+    try:
+        return f'add "{parse_origin(header_text(origin))}" to {key}'
+    except ValueError:
+        return f'only "*" in {key} allows it: {RULE}'
+
+
+def _is_same_origin(page: Origin, host: str | None, scheme: str | None) -> bool:
+    # An extension's id can be any word, so that chrome-extension://relay would
+    # pass for a page of the host "relay".
+    if host is None or page.scheme not in DEFAULT_PORTS or scheme not in (None, page.scheme):
+        return False
+    try:
+        name, port = split_port(header_text(host))
+        return page.host == canonical_host(name) and page.port == unless_default(port, page.scheme)
+    except ValueError:
+        return False
