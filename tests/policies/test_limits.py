@@ -1,0 +1,240 @@
+"""How much one member, one address and the relay may take, at the limit and on both sides of it."""
+
+from math import nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roomcast.policies.limits import AddressCounts, Cap, MemberRate, TokenBucket, address_group
+
+
+def test_a_bucket_begins_full_and_gives_no_more_than_its_burst() -> None:
+    bucket = TokenBucket(rate_per_s=1, burst=3)
+
+    assert [bucket.take(1, now_s=50.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_bucket_refills_at_its_rate_and_not_beyond_its_burst() -> None:
+    bucket = TokenBucket(rate_per_s=2, burst=4)
+
+    assert bucket.take(4, now_s=10.0)
+    assert not bucket.take(1, now_s=10.25)
+    assert bucket.take(1, now_s=10.5)
+    assert bucket.take(4, now_s=1000.0)
+    assert not bucket.take(1, now_s=1000.0)
+
+
+def test_a_refusal_takes_nothing() -> None:
+    bucket = TokenBucket(rate_per_s=1, burst=3)
+
+    assert not bucket.take(4, now_s=1.0)
+    assert bucket.take(3, now_s=1.0)
+
+
+def test_a_clock_that_is_set_back_refills_nothing_and_then_goes_on() -> None:
+    bucket = TokenBucket(rate_per_s=1, burst=1)
+
+    assert bucket.take(1, now_s=1000.0)
+    assert not bucket.take(1, now_s=10.0)
+    assert bucket.take(1, now_s=11.0)
+
+
+@pytest.mark.parametrize(("rate_per_s", "burst"), [(0, 1), (-1, 1), (1, 0), (1, -1), (nan, 1), (1, nan)])
+def test_a_bucket_that_would_never_fill_is_an_error(rate_per_s: float, burst: float) -> None:
+    with pytest.raises(ValueError, match=f"rate_per_s = {rate_per_s} and burst = {burst}"):
+        TokenBucket(rate_per_s, burst)
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 20)), max_size=50))
+def test_a_bucket_never_gives_more_than_its_burst_and_its_rate(takes: list[tuple[float, int]]) -> None:
+    bucket = TokenBucket(rate_per_s=3, burst=10)
+    now_s, given_out = 0.0, 0
+
+    for elapsed_s, amount in takes:
+        now_s += elapsed_s
+        if bucket.take(amount, now_s):
+            given_out += amount
+        assert given_out <= 10 + 3 * now_s + 1e-6
+
+
+def test_a_member_may_send_twice_its_rate_of_messages_at_once() -> None:
+    rate = MemberRate(messages_per_s=100, bytes_per_s=0)
+
+    verdicts = [rate.admit(10**9, now_s=5.0) for _ in range(201)]
+
+    assert verdicts == [None] * 200 + ["messages_per_s"]
+
+
+def test_a_member_may_send_twice_its_rate_of_bytes_at_once() -> None:
+    rate = MemberRate(messages_per_s=0, bytes_per_s=500)
+
+    assert [rate.admit(size, now_s=5.0) for size in (999, 1, 1)] == [None, None, "bytes_per_s"]
+    assert rate.admit(0, now_s=5.0) is None
+
+
+def test_a_member_that_keeps_to_its_rate_is_never_refused() -> None:
+    rate = MemberRate(messages_per_s=8, bytes_per_s=800)
+
+    assert all(rate.admit(100, now_s=tick / 8) is None for tick in range(1000))
+
+
+def test_a_refused_message_counts_for_neither_limit() -> None:
+    rate = MemberRate(messages_per_s=1, bytes_per_s=50)
+
+    assert rate.admit(101, now_s=1.0) == "bytes_per_s"
+    assert [rate.admit(50, now_s=1.0) for _ in range(3)] == [None, None, "messages_per_s"]
+    assert rate.admit(50, now_s=2.0) is None
+
+
+def test_a_silent_member_saves_up_no_more_than_the_burst() -> None:
+    rate = MemberRate(messages_per_s=1, bytes_per_s=100)
+
+    assert rate.admit(200, now_s=0.0) is None
+    assert rate.admit(201, now_s=1e6) == "bytes_per_s"
+    assert [rate.admit(1, now_s=1e6) for _ in range(3)] == [None, None, "messages_per_s"]
+
+
+def test_a_member_survives_a_clock_that_is_set_back() -> None:
+    rate = MemberRate(messages_per_s=1, bytes_per_s=0)
+
+    assert [rate.admit(1, now_s) for now_s in (1000.0, 1000.0, 10.0, 11.0)] == [None, None, "messages_per_s", None]
+
+
+def test_nothing_is_counted_where_nothing_is_limited() -> None:
+    assert MemberRate.for_limits(0, 0) is None
+    assert MemberRate.for_limits(1, 0) is not None
+    assert MemberRate.for_limits(0, 1) is not None
+    assert MemberRate(0, 0).admit(10**12, now_s=1.0) is None
+
+
+@pytest.mark.parametrize(("messages_per_s", "bytes_per_s"), [(-1, 0), (0, -1), (nan, 0), (0, nan)])
+def test_a_rate_below_zero_is_an_error(messages_per_s: float, bytes_per_s: float) -> None:
+    with pytest.raises(ValueError, match="must not be below 0"):
+        MemberRate(messages_per_s, bytes_per_s)
+
+
+def test_a_rate_whose_burst_is_no_whole_message_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"messages_per_s = 0\.4 would let no message pass; 0\.5 would"):
+        MemberRate(0.4, 0)
+    assert MemberRate(0.5, 0).admit(1, now_s=0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "group"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("8.8.8.8", "8.8.8.8"),
+        ("172.15.255.255", "172.15.255.255"),
+        ("172.32.0.0", "172.32.0.0"),
+        ("100.63.255.255", "100.63.255.255"),
+        ("100.128.0.0", "100.128.0.0"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2::5", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::5", "2001:db8:1:3::/64"),
+        ("2001:DB8:1:2::5", "2001:db8:1:2::/64"),
+        ("::2", "::/64"),
+    ],
+)
+def test_an_address_is_counted_by_itself_or_by_its_64(address: str, group: str) -> None:
+    assert address_group(address) == group
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "/run/roomcast/public.sock",
+        "127.0.0.1",
+        "127.255.255.254",
+        "10.0.0.1",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "100.64.0.1",
+        "100.127.255.255",
+        "169.254.1.1",
+        "::1",
+        "fd00::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "::ffff:127.0.0.1",
+        "::ffff:10.1.2.3",
+    ],
+)
+def test_the_address_of_a_proxy_is_not_counted(address: str) -> None:
+    assert address_group(address) is None
+
+
+def test_an_address_has_as_many_connections_as_the_limit_and_no_more() -> None:
+    counts = AddressCounts(limit=2)
+
+    assert [counts.admit("203.0.113.9") for _ in range(3)] == [True, True, False]
+    assert counts.admit("203.0.113.10")
+    counts.release("203.0.113.9")
+    assert counts.admit("::ffff:203.0.113.9")
+    assert not counts.admit("203.0.113.9")
+
+
+def test_one_customer_of_ipv6_is_one_address() -> None:
+    counts = AddressCounts(limit=1)
+
+    assert counts.admit("2001:db8::1")
+    assert not counts.admit("2001:db8::2")
+    assert counts.admit("2001:db8:0:1::1")
+
+
+def test_what_is_not_counted_is_never_refused() -> None:
+    counts = AddressCounts(limit=1)
+
+    assert all(counts.admit(address) for address in ("127.0.0.1", "127.0.0.1", "", ""))
+    counts.release("127.0.0.1")
+    assert len(counts) == 0
+
+
+def test_without_a_limit_nothing_is_counted() -> None:
+    counts = AddressCounts(limit=0)
+
+    assert all(counts.admit("203.0.113.9") for _ in range(5))
+    counts.release("203.0.113.9")
+    assert len(counts) == 0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(["203.0.113.1", "203.0.113.2", "2001:db8::1"])), max_size=40))
+def test_an_address_without_connections_leaves_nothing_behind(steps: list[tuple[bool, str]]) -> None:
+    counts = AddressCounts(limit=2)
+    held: list[str] = []
+
+    for is_arrival, address in steps:
+        if is_arrival:
+            assert counts.admit(address) is (held.count(address) < 2)
+            held += [address] if held.count(address) < 2 else []
+        elif address in held:
+            held.remove(address)
+            counts.release(address)
+        assert len(counts) == len(set(held))
+
+
+def test_releasing_what_was_never_admitted_counts_nothing() -> None:
+    counts = AddressCounts(limit=1)
+
+    counts.release("203.0.113.9")
+
+    assert [counts.admit("203.0.113.9") for _ in range(2)] == [True, False]
+
+
+def test_a_cap_holds_as_many_as_its_limit() -> None:
+    cap = Cap(limit=2)
+
+    assert [cap.take() for _ in range(3)] == [True, True, False]
+    assert cap.held == 2
+    cap.release()
+    assert cap.take()
+
+
+def test_a_cap_without_a_limit_counts_all_the_same() -> None:
+    cap = Cap(limit=0)
+
+    assert all(cap.take() for _ in range(5))
+    assert cap.held == 5
