@@ -1,0 +1,193 @@
+"""May this client enter that room? Every answer but 101, and its reasons.
+
+Nothing here reads or writes: it asks the policies in a fixed order and turns
+the first "no" into an answer. The same code serves a handshake, a plain GET by
+which somebody asks why a browser was refused, and ``roomcast explain``.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from roomcast.policies.hosts import ServedHosts
+from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow
+from roomcast.policies.templates import RoomNameError, Template, Templates, room_name
+from roomcast.protocol.handshake import Dialect
+from roomcast.relay.room import RoomRules
+
+# Seconds. Long enough that a full relay is not asked again by all at once, and
+# short enough that a page comes back by itself.
+RETRY_LATER = (("Retry-After", "5"),)
+
+
+class Outcome(StrEnum):
+    """How a request at the public door ended: the label ``outcome`` and the word in the log."""
+
+    ACCEPTED = "accepted"
+    PAGE = "page"
+    """A plain answer to a plain question: the page, readiness."""
+    GONE = "gone"
+    """The client left before its handshake was done."""
+    MALFORMED = "malformed"
+    METHOD = "method"
+    VERSION = "version"
+    HEAD_TOO_LARGE = "head_too_large"
+    TIMEOUT = "timeout"
+    DIALECT = "dialect"
+    HOST = "host"
+    NOT_FOUND = "not_found"
+    ORIGIN = "origin"
+    NOT_UPGRADE = "not_upgrade"
+    ADDRESS_LIMIT = "address_limit"
+    FULL = "full"
+    DRAINING = "draining"
+    INTERNAL = "internal"
+
+
+class Refusal(Exception):
+    """A "no", with the answer that says so.
+
+    Args:
+        status: Of HTTP.
+        outcome: The word for log and metric.
+        message: One line for the client. It says which rule, and lists nothing.
+        headers: To be sent beside it.
+        hint: One line for the operator's log: what to change.
+        room: The room that was asked for, where it got so far.
+        template: The name of its template.
+        rule: The text of the configuration that decides.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        outcome: Outcome,
+        message: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        hint: str = "",
+        room: str | None = None,
+        template: str | None = None,
+        rule: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.outcome = outcome
+        self.message = message
+        self.headers = tuple(headers)
+        self.hint = hint
+        self.room = room
+        self.template = template
+        self.rule = rule
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTemplate:
+    """A room template with everything that its rooms and members are held to."""
+
+    template: Template
+    rules: RoomRules
+    origins: OriginPolicy
+    allow_key: str
+    """Where its allowlist stands in the configuration, for hints."""
+    message_max_bytes: int
+    messages_per_s: int
+    bytes_per_s: int
+    greeting: str
+
+    @property
+    def name(self) -> str:
+        """Its label in metrics and logs."""
+        return self.template.name
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A "yes": into which room, and what allows it."""
+
+    room: str
+    template: RoomTemplate
+    verdict: Verdict
+    """About the origin. Where origins are only reported, it may be a "no"."""
+
+
+class Admission:
+    """The configured policies, asked in order: host, dialect, room, origin.
+
+    Raises:
+        ValueError: If two templates are ambiguous; both are quoted.
+    """
+
+    def __init__(
+        self, templates: Sequence[RoomTemplate], *, hosts: Sequence[str] = (), dialects: Collection[Dialect]
+    ) -> None:
+        self._templates = Templates([template.template for template in templates])
+        self._by_name = {template.name: template for template in templates}
+        self._hosts = ServedHosts(hosts)
+        self._dialects = frozenset(dialects)
+
+    @property
+    def templates(self) -> Collection[RoomTemplate]:
+        """All of them, in the order of the configuration."""
+        return self._by_name.values()
+
+    def check_host(self, host: str | None) -> None:
+        """Refuse a Host that is not served here: 421, the request went to the wrong server (RFC 9110, 15.5.20)."""
+        if not self._hosts.serves(host):
+            raise Refusal(
+                421,
+                Outcome.HOST,
+                f"{host} is not served here",
+                hint=f'add "{host}" to [server] hosts, or empty it to serve any',
+            )
+
+    def check_dialect(self, dialect: Dialect) -> None:
+        """Refuse a dialect that is not spoken here."""
+        if dialect not in self._dialects:
+            raise Refusal(
+                426,
+                Outcome.DIALECT,
+                f"{dialect} is not spoken here",
+                headers=(("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
+                hint=f'add "{dialect}" to [server] protocols',
+            )
+
+    def admit(self, path: str, *, origin: str | None, host: str | None, scheme: str | None) -> Admitted:
+        """Find the room that a path names, and judge the origin.
+
+        Raises:
+            Refusal: 400 for what can be no room's name, 404 for a path that
+                no template matches, 403 for the origin.
+        """
+        if path == "/":
+            # The commonest mistake of all; and no template can match it.
+            raise self._no_room()
+        try:
+            room = room_name(path)
+        except RoomNameError as error:
+            raise Refusal(400, Outcome.MALFORMED, str(error)) from None
+        matched = self._templates.match(room)
+        if matched is None:
+            raise self._no_room()
+        template = self._by_name[matched.name]
+        verdict = template.origins.judge(origin, host=host, scheme=scheme)
+        if not verdict.is_allowed and template.origins.enforce:
+            raise _origin_refusal(origin, room, template, verdict)
+        return Admitted(room, template, verdict)
+
+    def _no_room(self) -> Refusal:
+        paths = ", ".join(template.template.path for template in self.templates)
+        return Refusal(404, Outcome.NOT_FOUND, "no room has this path", hint=f"room paths here are {paths}")
+
+
+def _origin_refusal(origin: str | None, room: str, template: RoomTemplate, verdict: Verdict) -> Refusal:
+    named = "a client without Origin" if origin is None else f"origin {origin}"
+    return Refusal(
+        403,
+        Outcome.ORIGIN,
+        f"{named} may not enter: {verdict.rule}",
+        hint=how_to_allow(origin, template.allow_key),
+        room=room,
+        template=template.name,
+        rule=verdict.rule,
+    )

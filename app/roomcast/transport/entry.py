@@ -1,0 +1,289 @@
+"""From an accepted connection to a member, or to an answer that says why not.
+
+Each connection has a greenlet for its handshake, because a handshake waits and
+times out; it ends with the 101, and the member goes on without one. From the
+last check until the member is in its room nothing switches greenlets, so what
+was free is still free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import gevent
+
+from roomcast.metrics import NO_DIALECT
+from roomcast.policies.limits import MemberRate
+from roomcast.protocol import hixie76
+from roomcast.protocol.connection import Connection
+from roomcast.protocol.errors import HandshakeError
+from roomcast.protocol.handshake import Dialect, accept, recognise
+from roomcast.protocol.http import HeadDecoder, Request, response
+from roomcast.relay.message import Kind
+from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal
+from roomcast.transport.incoming import Incoming
+from roomcast.transport.membership import Membership, place_of
+from roomcast.transport.websocket import WebSocketMember
+
+if TYPE_CHECKING:
+    import _socket
+
+    from roomcast.transport.formats import Hixie76Format, Rfc6455Format
+
+# How many of those who find no place may be answered at a time. More would
+# hold the descriptors that members need; the rest are just closed.
+_TURNED_AWAY_MAX = 64
+
+_PLAIN = ("Content-Type", "text/plain; charset=utf-8")
+_READY_PATH = "/-/ready"
+_OUTCOMES = {405: Outcome.METHOD, 426: Outcome.VERSION, 431: Outcome.HEAD_TOO_LARGE}
+_DRAINING = Refusal(503, Outcome.DRAINING, "draining: try again", headers=RETRY_LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeLimits:
+    """What a handshake may take before anybody knows whose it is; 0 is no limit."""
+
+    handshakes_max: int
+    handshake_timeout_s: float
+    head_max_bytes: int
+    headers_max: int
+    fragments_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What GET / answers."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (_PLAIN,)
+
+
+class Entry:
+    """Takes connections from the listeners and makes members of them.
+
+    Args:
+        admission: Asked who may enter which room.
+        membership: Where members are counted, and everything that they share.
+        formats: By dialect.
+        limits: See there.
+        page: What GET / answers.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        membership: Membership,
+        formats: Mapping[Dialect, Rfc6455Format | Hixie76Format],
+        limits: HandshakeLimits,
+        page: Page,
+    ) -> None:
+        self._admission = admission
+        self._membership = membership
+        self._formats = formats
+        self._limits = limits
+        self._page = page
+        self._in_flight = 0
+        self._turned_away = 0
+
+    def accepted(self, raw: _socket.socket, address: str) -> None:
+        """Begin the handshake of a connection. Called in the loop: never waits, never raises."""
+        incoming = Incoming(raw, address, self._membership.clock())
+        refusal = self._membership.admit(address)
+        if refusal is None:
+            gevent.spawn_raw(self._serve, incoming)
+        elif self._turned_away < _TURNED_AWAY_MAX:
+            gevent.spawn_raw(self._turn_away, incoming, refusal)
+        else:
+            self._count(incoming, refusal.outcome)
+            raw.close()
+
+    def _turn_away(self, incoming: Incoming, refusal: Refusal) -> None:
+        """Answer one for whom there is no place, without reading what it wants."""
+        self._turned_away += 1
+        try:
+            self._refuse(incoming, None, refusal)
+            incoming.linger()
+        finally:
+            self._turned_away -= 1
+            incoming.raw.close()
+
+    def _serve(self, incoming: Incoming) -> None:
+        """The greenlet of one connection: a handshake, and what follows when it makes no member."""
+        is_member = False
+        try:
+            is_member = self._try_to_shake_hands(incoming)
+            if not is_member:
+                incoming.linger()
+        finally:
+            if not is_member:
+                incoming.raw.close()
+                self._membership.release(incoming.address)
+
+    def _try_to_shake_hands(self, incoming: Incoming) -> bool:
+        """Make a member of it, or send the answer that says why not. Returns whether it is one."""
+        heads = HeadDecoder(self._limits.head_max_bytes, self._limits.headers_max)
+        request: Request | None = None
+        self._in_flight += 1
+        deadline = gevent.Timeout.start_new(self._limits.handshake_timeout_s)
+        try:
+            if self._limits.handshakes_max and self._in_flight > self._limits.handshakes_max:
+                raise Refusal(503, Outcome.FULL, "handshakes_max is reached", headers=RETRY_LATER)
+            request = _read_head(incoming, heads)
+            return self._answer(incoming, request, heads.rest)
+        except Refusal as refusal:
+            self._refuse(incoming, request, refusal)
+        except HandshakeError as error:
+            outcome = _OUTCOMES.get(error.status, Outcome.MALFORMED)
+            self._refuse(incoming, request, Refusal(error.status, outcome, str(error), headers=error.headers))
+        except gevent.Timeout as timeout:
+            if timeout is not deadline:
+                raise
+            late = f"the handshake took longer than handshake_timeout_s = {self._limits.handshake_timeout_s:g}"
+            self._refuse(incoming, request, Refusal(408, Outcome.TIMEOUT, late))
+        except OSError:
+            self._count(incoming, Outcome.GONE)
+        except Exception as error:
+            self._membership.journal.error("internal fault", error=type(error).__name__, where=place_of(error))
+            self._refuse(incoming, request, Refusal(500, Outcome.INTERNAL, "a fault of the relay's own"))
+        finally:
+            deadline.close()
+            self._in_flight -= 1
+        return False
+
+    def _answer(self, incoming: Incoming, request: Request, rest: bytes) -> bool:
+        """Answer a request whose head is whole. Returns whether the answer was a 101."""
+        dialect = incoming.dialect = recognise(request)
+        self._admission.check_host(request.host)
+        if dialect is None:
+            self._answer_plain(incoming, request)
+            return False
+        self._admission.check_dialect(dialect)
+        admitted = self._admit(incoming, request)
+        head = accept(request, dialect)
+        if dialect is Dialect.HIXIE76:
+            head, rest = self._finish_hixie76(incoming, request, head, rest)
+            # Others may have come while we waited for the eight bytes.
+            self._check_capacity(admitted)
+        self._open(incoming, dialect, admitted, head, rest)
+        return True
+
+    def _admit(self, incoming: Incoming, request: Request) -> Admitted:
+        """Ask the policies and the limits. Raises Refusal."""
+        admitted = self._admission.admit(request.path, origin=request.origin, host=request.host, scheme=None)
+        if not admitted.verdict.is_allowed:
+            self._membership.counters.origin_report_only += 1
+            self._membership.journal.warning(
+                "origin would be refused",
+                path=request.path,
+                origin=request.origin,
+                rule=admitted.verdict.rule,
+                address=self._membership.address_for_logs(incoming.address),
+            )
+        self._check_capacity(admitted)
+        return admitted
+
+    def _check_capacity(self, admitted: Admitted) -> None:
+        if self._membership.counters.is_draining:
+            raise _DRAINING
+        limit = self._membership.hub.refusal(admitted.room, admitted.template.rules)
+        if limit is not None:
+            raise Refusal(503, Outcome.FULL, f"{limit} is reached", headers=RETRY_LATER)
+
+    def _finish_hixie76(self, incoming: Incoming, request: Request, head: bytes, rest: bytes) -> tuple[bytes, bytes]:
+        """Return what is still to be written before the first frame, and what follows the eight bytes.
+
+        A proxy may hold the eight bytes back until it has seen the 101. So if
+        they are not there, the head goes out at once, and the token alone later.
+        """
+        if len(rest) < hixie76.KEY3_SIZE:
+            incoming.is_answered = True
+            incoming.send(head)
+            head = b""
+        while len(rest) < hixie76.KEY3_SIZE:
+            data = incoming.receive()
+            if not data:
+                raise ConnectionResetError
+            rest += data
+        key1, key2 = request.get("sec-websocket-key1") or "", request.get("sec-websocket-key2") or ""
+        token = hixie76.challenge_response(key1, key2, rest[: hixie76.KEY3_SIZE])
+        return head + token, rest[hixie76.KEY3_SIZE :]
+
+    def _open(self, incoming: Incoming, dialect: Dialect, admitted: Admitted, head: bytes, rest: bytes) -> None:
+        """Let it in. Nothing here waits."""
+        membership, template = self._membership, admitted.template
+        wire_format = self._formats[dialect]
+        connection = Connection(
+            dialect,
+            message_max_bytes=template.message_max_bytes,
+            fragments_max=self._limits.fragments_max,
+            frame_counts=membership.counters.frames_received[dialect],
+        )
+        rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
+        member = WebSocketMember(connection, incoming.raw, wire_format, rate, incoming.address, membership)
+        counters = membership.hub.add_template(template.name)
+        room = membership.hub.join(admitted.room, template.rules, counters, member)
+        membership.joined(member, room)
+        if template.greeting:
+            head += wire_format.encode(Kind.TEXT, template.greeting.encode()) or b""
+            wire_format.frames_sent[Kind.TEXT] += 1
+        member.open(room, head, rest)
+        self._count(incoming, Outcome.ACCEPTED)
+        membership.counters.handshake_duration.observe(membership.clock() - incoming.now_s)
+
+    def _answer_plain(self, incoming: Incoming, request: Request) -> None:
+        """Answer a GET that asks for no WebSocket: a page, a probe, or what an upgrade would be told."""
+        if request.path == "/":
+            incoming.send(response(200, self._page.headers, self._page.body))
+        elif request.path == _READY_PATH:
+            if self._membership.counters.is_draining:
+                raise _DRAINING
+            incoming.send(response(200, [_PLAIN], b"ready\n"))
+        else:
+            self._admit(incoming, request)
+            raise Refusal(
+                426,
+                Outcome.NOT_UPGRADE,
+                "this is a room: open it as a WebSocket",
+                headers=(("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
+            )
+        self._count(incoming, Outcome.PAGE)
+
+    def _refuse(self, incoming: Incoming, request: Request | None, refusal: Refusal) -> None:
+        """Send the answer, count it, log it. The log never has the query string: tokens travel there."""
+        self._count(incoming, refusal.outcome)
+        self._membership.journal.warning(
+            "refused",
+            status=refusal.status,
+            path=request.path if request is not None else None,
+            origin=request.origin if request is not None else None,
+            reason=str(refusal.outcome),
+            message=refusal.message,
+            hint=refusal.hint,
+            address=self._membership.address_for_logs(incoming.address),
+        )
+        if incoming.is_answered:
+            return
+        try:
+            # The buffer of a new connection takes a page of text at once; who
+            # does not let it is not waited for.
+            incoming.raw.send(response(refusal.status, [*refusal.headers, _PLAIN], f"{refusal.message}\n".encode()))
+        except OSError:
+            self._count(incoming, Outcome.GONE)
+
+    def _count(self, incoming: Incoming, outcome: Outcome) -> None:
+        dialect = incoming.dialect if incoming.dialect is not None else NO_DIALECT
+        self._membership.counters.handshakes[dialect, outcome] += 1
+
+
+def _read_head(incoming: Incoming, heads: HeadDecoder) -> Request:
+    """Read until the head is whole. Raises HandshakeError, and ConnectionError when the peer ends first."""
+    while True:
+        data = incoming.receive()
+        if not data:
+            raise ConnectionResetError
+        request = heads.receive(data)
+        if request is not None:
+            return request

@@ -1,0 +1,61 @@
+"""How the messages of a room look to its cohorts: one format for each dialect."""
+
+from roomcast.metrics import TransportCounters
+from roomcast.protocol import hixie76, rfc6455
+from roomcast.protocol.frames import Opcode
+from roomcast.protocol.handshake import Dialect
+from roomcast.relay.message import Kind
+
+_OPCODES = {Kind.TEXT: Opcode.TEXT, Kind.BINARY: Opcode.BINARY}
+
+
+class DialectFormat:
+    """What the formats have in common: where a room's frames and bytes are counted.
+
+    Args:
+        dialect: What its members speak.
+        counters: The public door's.
+    """
+
+    __slots__ = ("_counters", "dialect", "frames_sent")
+
+    def __init__(self, dialect: Dialect, counters: TransportCounters) -> None:
+        self.dialect = dialect
+        # By opcode, and the number of a kind is that of its frames' opcode.
+        self.frames_sent = counters.frames_sent[dialect]
+        self._counters = counters
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes that the kernel took, of all dialects and of all kinds of frames."""
+        return self._counters.sent_bytes
+
+    @sent_bytes.setter
+    def sent_bytes(self, value: int) -> None:
+        self._counters.sent_bytes = value
+
+
+class Rfc6455Format(DialectFormat):
+    """Text and binary frames, never masked, never fragmented."""
+
+    __slots__ = ()
+
+    def __init__(self, counters: TransportCounters) -> None:
+        super().__init__(Dialect.RFC6455, counters)
+
+    def encode(self, kind: Kind, payload: bytes) -> bytes:
+        """See ``relay.message.WireFormat``."""
+        return rfc6455.encode(_OPCODES[kind], payload)
+
+
+class Hixie76Format(DialectFormat):
+    """Text frames: the dialect has no binary ones that anybody reads."""
+
+    __slots__ = ()
+
+    def __init__(self, counters: TransportCounters) -> None:
+        super().__init__(Dialect.HIXIE76, counters)
+
+    def encode(self, kind: Kind, payload: bytes) -> bytes | None:
+        """See ``relay.message.WireFormat``."""
+        return hixie76.encode(payload) if kind is Kind.TEXT else None

@@ -1,0 +1,77 @@
+"""A connection that was accepted and is not a member yet, as its handshake's greenlet sees it."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.hub import get_hub
+
+from roomcast.transport.loop import READABLE, WRITABLE, watcher
+
+if TYPE_CHECKING:
+    import _socket
+
+    from roomcast.protocol.handshake import Dialect
+
+# The most that is read at a time. A head is smaller; frames may be glued to it.
+_READ_BYTES = 16_384
+# How long our side, shut down, waits for the peer's end of stream.
+LINGER_S = 1.0
+
+
+class Incoming:
+    """Reads and writes that look as if they blocked: they make the greenlet wait, and nobody else.
+
+    Args:
+        raw: A non-blocking socket.
+        address: The peer's, "" for a path's.
+        now_s: When it came.
+    """
+
+    __slots__ = ("address", "dialect", "is_answered", "now_s", "raw")
+
+    def __init__(self, raw: _socket.socket, address: str, now_s: float) -> None:
+        self.raw = raw
+        self.address = address
+        self.now_s = now_s
+        self.dialect: Dialect | None = None
+        # Whether a 101 was sent, after which no other answer is possible.
+        self.is_answered = False
+
+    def receive(self) -> bytes:
+        """Return what arrives next, b"" at the end of the stream. Raises OSError."""
+        while True:
+            try:
+                return self.raw.recv(_READ_BYTES)
+            except BlockingIOError:
+                self._wait(READABLE)
+
+    def send(self, data: bytes) -> None:
+        """Send all of ``data``. Raises OSError."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self.raw.send(rest) :]
+            except BlockingIOError:
+                self._wait(WRITABLE)
+
+    def linger(self) -> None:
+        """End our side, and throw away what still comes, for ``LINGER_S`` at most.
+
+        Closing a socket with unread input sends a reset, and a peer that is
+        reset throws away the answer that it has not read yet.
+        """
+        with suppress(OSError, gevent.Timeout), gevent.Timeout(LINGER_S):
+            self.raw.shutdown(socket.SHUT_WR)
+            while self.receive():
+                pass
+
+    def _wait(self, events: int) -> None:
+        ready = watcher(self.raw.fileno(), events)
+        try:
+            get_hub().wait(ready)
+        finally:
+            ready.close()

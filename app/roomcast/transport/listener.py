@@ -1,0 +1,184 @@
+"""Listening sockets, and accepting from them.
+
+gevent's StreamServer is not used: over the limit of open files it writes a
+traceback for each connection that it could not take, and it wraps every
+accepted socket in an object that the handshake would only take apart again.
+"""
+
+import _socket
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from glob import glob
+from operator import methodcaller
+
+from roomcast.logs import Journal
+from roomcast.transport.loop import READABLE, after, watcher
+
+# The kernel cuts this to net.core.somaxconn. A reconnect storm that fills the
+# queue waits for SYN retries, a second and more.
+_BACKLOG = 65_535
+# Connections taken in one turn, so that members are served between two lots.
+_ACCEPTS_PER_TURN = 64
+# Pause after the system refused to give another descriptor. Members keep what
+# they have; newcomers wait in the queue meanwhile.
+_PAUSE_S = 0.2
+_OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+# Linux' number, which Python's socket module does not have everywhere.
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+
+# What socket.accept is made of. It returns a bare descriptor, where accept makes
+# an object that blocks, of a class which gevent has patched.
+_accept: Callable[[_socket.socket], tuple[int, object]] = methodcaller("_accept")
+
+UNIX_PREFIX = "unix:"
+
+
+def bind(host: str, port: int, *, send_buffer_bytes: int = 0) -> _socket.socket:
+    """Return a listening socket on ``host`` and ``port``, or on ``unix:/path``.
+
+    What is set on it is inherited by every connection that it accepts.
+
+    Args:
+        host: An address, ``::`` for both families, or ``unix:`` and a path.
+        port: 0 for any free one; ignored for a path.
+        send_buffer_bytes: How much unsent data the kernel may hold for one
+            connection before it takes no more; 0 leaves that to the kernel,
+            which may take 4 MiB for each reader that has stalled.
+
+    Raises:
+        OSError: Where the system will not.
+    """
+    if host.startswith(UNIX_PREFIX):
+        return _bind_path(host.removeprefix(UNIX_PREFIX))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = _socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A room's burst is one write. Nagle would keep a small one back until
+        # the last is acknowledged: 44 ms.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # hixie-76 has no ping: only this finds a peer that vanished.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if send_buffer_bytes:
+            listening.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, send_buffer_bytes)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "::" else 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+def _bind_path(path: str) -> _socket.socket:
+    listening = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        listening.bind(path)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the socket of a process that was killed; leave that of one which listens, and any other file."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+        probe = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        finally:
+            probe.close()
+
+
+class Acceptor:
+    """Hands over every connection that arrives at a listening socket.
+
+    Args:
+        listening: From ``bind``.
+        accepted: Called in the loop with a non-blocking socket and the peer's
+            address, "" for a path's; it must neither block nor raise.
+        journal: Told when the system has no descriptors left.
+    """
+
+    def __init__(
+        self, listening: _socket.socket, accepted: Callable[[_socket.socket, str], None], journal: Journal
+    ) -> None:
+        self._listening = listening
+        self._accepted = accepted
+        self._journal = journal
+        self._watcher = watcher(listening.fileno(), READABLE)
+        self._is_closed = False
+
+    def start(self) -> None:
+        """Begin, or go on, to accept."""
+        if not self._is_closed:
+            self._watcher.start(self._accept)
+
+    def close(self) -> None:
+        """Stop for good, and free the address."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._watcher.stop()
+        self._watcher.close()
+        address = self._listening.getsockname()
+        self._listening.close()
+        if isinstance(address, str) and address:
+            with suppress(FileNotFoundError):
+                os.unlink(address)
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS_PER_TURN):
+            try:
+                descriptor, address = _accept(self._listening)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._pause_if_out_of_resources(error)
+                return
+            listening = self._listening
+            connection = _socket.socket(listening.family, listening.type, listening.proto, descriptor)
+            connection.setblocking(False)
+            self._accepted(connection, address[0] if isinstance(address, tuple) else "")
+
+    def _pause_if_out_of_resources(self, error: OSError) -> None:
+        """Wait a while where another try would fail the same way; the watcher would fire at once and for ever."""
+        if error.errno in _OUT_OF_RESOURCES:
+            self._watcher.stop()
+            self._journal.error("cannot accept", error=os.strerror(error.errno), again_in_s=_PAUSE_S)
+            after(_PAUSE_S, self.start)
+
+
+def holder_of(port: int) -> str | None:
+    """Return the process that listens on a TCP port of this machine, as ``name (pid 4711)``; None if it cannot be seen.
+
+    Linux only, and only for processes that we may look at.
+    """
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(OSError), open(table, encoding="ascii") as lines:
+            rows = [line.split() for line in lines][1:]
+            # Columns: local address as hex:hex, state (0A is listening), inode.
+            inodes |= {
+                f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port
+            }
+    for descriptor in glob("/proc/[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.readlink(descriptor) in inodes:
+                pid = descriptor.split("/")[2]
+                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
+                    return f"{name.read().strip()} (pid {pid})"
+    return None

@@ -1,0 +1,115 @@
+"""What all members share: the rooms, the counters, the log, the clock; and what is left when one has gone."""
+
+import traceback
+from collections.abc import Callable
+
+from roomcast.logs import Journal
+from roomcast.metrics import TransportCounters
+from roomcast.policies.limits import AddressCounts
+from roomcast.relay.hub import Hub
+from roomcast.relay.reasons import Reason
+from roomcast.relay.room import Room
+from roomcast.transport.admission import RETRY_LATER, Outcome, Refusal
+from roomcast.transport.keepalive import KeepAlive
+from roomcast.transport.websocket import WebSocketMember
+
+
+class Membership:
+    """The members of this process, from their 101 to their end.
+
+    One object for all of them: a reference costs a member eight bytes, its
+    own copy of all this would cost it a hundred.
+
+    Args:
+        hub: The rooms.
+        counters: The public door's.
+        journal: The log.
+        addresses: Connections per address; a member gives its own back at its end.
+        keep_alive: Pings, and the deadlines of the silent.
+        clock: Seconds from a clock that never goes back.
+        connections_max: How many sockets may be open, in handshakes or after; 0: no limit.
+        close_timeout_s: How long a peer has for its half of the closing handshake.
+        address_for_logs: How much of an address the log may name.
+    """
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        counters: TransportCounters,
+        journal: Journal,
+        addresses: AddressCounts,
+        keep_alive: KeepAlive,
+        clock: Callable[[], float],
+        connections_max: int,
+        close_timeout_s: float,
+        address_for_logs: Callable[[str], str],
+    ) -> None:
+        self.hub = hub
+        self.counters = counters
+        self.journal = journal
+        self.keep_alive = keep_alive
+        self.clock = clock
+        self.close_timeout_s = close_timeout_s
+        self.address_for_logs = address_for_logs
+        self._addresses = addresses
+        self._connections_max = connections_max
+        self.connections = 0
+
+    def admit(self, address: str) -> Refusal | None:
+        """Make room for one more connection, or say why there is none. Undone by ``release``."""
+        if self._connections_max and self.connections >= self._connections_max:
+            return Refusal(503, Outcome.FULL, "connections_max is reached", headers=RETRY_LATER)
+        if not self._addresses.admit(address):
+            return Refusal(429, Outcome.ADDRESS_LIMIT, "connections_per_address is reached", headers=RETRY_LATER)
+        self.connections += 1
+        return None
+
+    def release(self, address: str) -> None:
+        """Give back what ``admit`` took."""
+        self.connections -= 1
+        self._addresses.release(address)
+
+    def joined(self, member: WebSocketMember, room: Room) -> None:
+        """Count and log a newcomer."""
+        self.counters.connections[member.dialect] += 1
+        self.keep_alive.add(member)
+        self.journal.info(
+            "joined",
+            room=room.name,
+            dialect=str(member.dialect),
+            address=self.address_for_logs(member.address),
+            members=room.member_count,
+        )
+
+    def closed(self, member: WebSocketMember, reason: Reason) -> None:
+        """Count and log an end. Called once for each member that joined."""
+        lasted_s = self.clock() - member.joined_s
+        self.keep_alive.remove(member)
+        self.release(member.address)
+        self.counters.connections[member.dialect] -= 1
+        self.counters.disconnects[member.dialect, reason] += 1
+        self.counters.connection_duration.observe(lasted_s)
+        self.journal.info(
+            "left",
+            room=member.room.name,
+            reason=str(reason),
+            dialect=str(member.dialect),
+            address=self.address_for_logs(member.address),
+            lasted_s=round(lasted_s, 1),
+        )
+
+    def report(self, member: WebSocketMember, error: Exception) -> None:
+        """Log a fault of ours that ended one member, with the place where it happened."""
+        self.journal.error(
+            "internal fault", dialect=str(member.dialect), error=type(error).__name__, where=place_of(error)
+        )
+
+
+def place_of(error: BaseException) -> str:
+    """Return where an exception was raised: files, lines and functions, but no values.
+
+    The text of an exception may quote what a client sent; a traceback's frames do not.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))

@@ -1,0 +1,449 @@
+"""A member: one WebSocket connection after its handshake.
+
+It has no greenlet. Two watchers of the event loop call it: one when bytes have
+arrived, one, started only while something is unsent, when it can be written
+to. So an idle member costs a kilobyte, and a message to it one system call.
+
+What is unsent goes out in this order: the rest of the frame that is half
+written, then a pong and a ping, then the room's log from where this member
+stopped, and last the close frame. While anything waits, ``offer`` takes
+nothing, so frames never interleave.
+
+A member's life has four stages. *Open*: messages in both directions. *Parting*:
+it is no longer read, and gets what it is owed. *Closing*: the close frame is
+written, or waits for its turn; the peer's is awaited. *Lingering*: our side is
+shut down, and what still arrives is thrown away for a moment, because closing
+a socket with unread bytes resets the connection, and the peer would lose the
+close frame. Each stage but the first has its deadline.
+"""
+
+from __future__ import annotations
+
+import socket
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from gevent.hub import get_hub
+
+from roomcast.protocol.events import Close, Failed, Message, Ping, Pong
+from roomcast.protocol.frames import CloseCode, Opcode
+from roomcast.protocol.handshake import Dialect
+from roomcast.relay.message import Kind
+from roomcast.relay.reasons import Reason
+from roomcast.transport.incoming import LINGER_S
+from roomcast.transport.loop import READABLE, WRITABLE, Watcher, after, watcher
+
+if TYPE_CHECKING:
+    import _socket
+
+    from roomcast.policies.limits import MemberRate
+    from roomcast.protocol.connection import Connection
+    from roomcast.relay.room import Room
+    from roomcast.transport.formats import Hixie76Format, Rfc6455Format
+    from roomcast.transport.membership import Membership
+
+# The most that one wake-up reads: a fast sender must not keep the loop from
+# everybody else. What is left wakes it again.
+READ_BYTES = 65_536
+
+
+_REASONS = {
+    CloseCode.PROTOCOL_ERROR: Reason.PROTOCOL,
+    CloseCode.UNSUPPORTED_DATA: Reason.UNSUPPORTED,
+    CloseCode.NOT_UTF8: Reason.NOT_UTF8,
+    CloseCode.TOO_BIG: Reason.TOO_BIG,
+}
+
+
+class _Stage(IntEnum):
+    OPEN = 0
+    PARTING = 1
+    CLOSING = 2
+    LINGERING = 3
+    CLOSED = 4
+
+
+class WebSocketMember:
+    """One connection in a room, as ``relay.member.Member`` wants it.
+
+    Args:
+        connection: Its protocol state.
+        raw: Its socket, non-blocking. The member closes it.
+        wire_format: Its cohort's.
+        rate: What it may send, or None for no limit.
+        address: The peer's, for the log and the count per address.
+        membership: What it shares with all other members.
+    """
+
+    __slots__ = (
+        "_close_frame",
+        "_close_reason",
+        "_connection",
+        "_goodbye",
+        "_is_dead",
+        "_is_peer_done",
+        "_is_waiting",
+        "_membership",
+        "_ping",
+        "_pong",
+        "_rate",
+        "_raw",
+        "_reader",
+        "_room",
+        "_stage",
+        "_tail",
+        "_writer",
+        "address",
+        "bucket",
+        "is_heard",
+        "joined_s",
+        "progress_s",
+        "wire_format",
+    )
+
+    _room: Room
+
+    def __init__(
+        self,
+        connection: Connection,
+        raw: _socket.socket,
+        wire_format: Rfc6455Format | Hixie76Format,
+        rate: MemberRate | None,
+        address: str,
+        membership: Membership,
+    ) -> None:
+        self.wire_format = wire_format
+        self.address = address
+        self.joined_s = self.progress_s = membership.clock()
+        # The keep-alive's: its bucket, and whether the peer gave a sign of life since it last looked.
+        self.bucket = 0
+        self.is_heard = True
+        self._connection = connection
+        self._raw = raw
+        self._rate = rate
+        self._membership = membership
+        self._stage = _Stage.OPEN
+        self._reader = watcher(raw.fileno(), READABLE)
+        # Made when it is first needed: most members never fall short.
+        self._writer: Watcher | None = None
+        # Whether something is unsent, or the member is dead: nothing may be offered.
+        self._is_waiting = False
+        self._is_dead = False
+        self._tail: memoryview | None = None
+        self._pong: bytes | None = None
+        self._ping: bytes | None = None
+        self._close_frame: bytes | None = None
+        self._goodbye: Close | None = None
+        self._close_reason = Reason.GONE
+        # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
+        self._is_peer_done = False
+
+    def open(self, room: Room, first: bytes, received: bytes) -> None:
+        """Begin: write ``first`` (the 101, a greeting), and read what came with the handshake already."""
+        self._room = room
+        self._write(first)
+        self._reader.start(self._readable)
+        if received:
+            self._take(received)
+
+    @property
+    def room(self) -> Room:
+        """The room that it is in, or was."""
+        return self._room
+
+    @property
+    def is_in_room(self) -> bool:
+        """Whether it has not said goodbye yet."""
+        return self._stage <= _Stage.PARTING
+
+    @property
+    def dialect(self) -> Dialect:
+        """What it speaks."""
+        return self._connection.dialect
+
+    # --- what the room asks (see relay.member.Member)
+
+    def offer(self, data: bytes) -> int:
+        """Write what the kernel takes of ``data``, in one call."""
+        if self._is_waiting:
+            return -1 if self._is_dead else 0
+        try:
+            return self._raw.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            # Left to the end of the turn: the room may be in the middle of a pass.
+            self._is_waiting = self._is_dead = True
+            get_hub().loop.run_callback(self._close, Reason.GONE)
+            return -1
+
+    def hold(self, rest: memoryview) -> None:
+        """Keep the unwritten rest of one frame."""
+        self._tail = rest
+
+    def want_write(self) -> None:
+        """Wait until the socket takes bytes again."""
+        if self._is_waiting:
+            return
+        self._is_waiting = True
+        if self._writer is None:
+            self._writer = watcher(self._raw.fileno(), WRITABLE)
+        if not self._writer.active:
+            self.progress_s = self._membership.clock()
+            self._membership.keep_alive.watch(self)
+            self._writer.start(self._writable)
+
+    def finish(self, reason: Reason) -> None:
+        """Send the close frame: all that was owed has been written."""
+        self._say_goodbye(reason)
+
+    def overflowed(self) -> None:
+        """Send the close frame to one that fell too far behind."""
+        self._say_goodbye(Reason.LAGGING)
+
+    def fail(self) -> None:
+        """End at once, for a fault of ours."""
+        self._stage = _Stage.CLOSING
+        self._close_reason = Reason.INTERNAL
+        self._close(Reason.INTERNAL)
+
+    def pause(self) -> None:
+        """Read no more from a publisher whose room owes too much. TCP holds it back."""
+        self._reader.stop()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._stage is _Stage.OPEN:
+            self._reader.start(self._readable)
+
+    # --- what the keep-alive and the drain ask
+
+    def ping(self) -> bool:
+        """Ask for a sign of life.
+
+        Returns:
+            Whether silence means something now. hixie-76 has no ping, and a
+            member that is owed bytes shows that it lives by taking them.
+        """
+        if self._stage is not _Stage.OPEN or self._is_waiting or self.dialect is Dialect.HIXIE76:
+            return False
+        self.is_heard = False
+        self._write_control(Opcode.PING, Ping(b""))
+        return True
+
+    def dismiss(self, reason: Reason, detail: str = "") -> None:
+        """Close it behind what it is owed; ``detail`` follows the reason in the close frame.
+
+        The first call decides: a member that is parting already goes on as it was told.
+        """
+        text = f"{reason} {detail}" if detail else str(reason)
+        self._part(reason, Close(reason.close_code, text))
+
+    def cut(self, reason: Reason) -> None:
+        """Close it now: it takes nothing, or there is no time left."""
+        self._close(reason)
+
+    # --- reading
+
+    def _readable(self) -> None:
+        try:
+            data = self._raw.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._close(Reason.GONE)
+            return
+        self.is_heard = True
+        self._membership.counters.received_bytes += len(data)
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Act on what arrived."""
+        try:
+            for event in self._connection.receive(data):
+                if type(event) is Message:
+                    self._publish(event)
+                else:
+                    self._answer(event)
+        except Exception as error:
+            self._end_by_fault(error)
+
+    def _publish(self, message: Message) -> None:
+        # After too many of them, or a goodbye of ours, no more is taken.
+        if self._stage is not _Stage.OPEN:
+            return
+        membership = self._membership
+        if self._rate is not None:
+            exceeded = self._rate.admit(len(message.payload), membership.clock())
+            if exceeded is not None:
+                self._room.counters.drop(Reason.RATE, 1)
+                self.dismiss(Reason.RATE, f"limit={exceeded}")
+                return
+        kind = Kind.TEXT if message.opcode is Opcode.TEXT else Kind.BINARY
+        membership.hub.publish(self._room, kind, message.payload, self)
+
+    def _answer(self, event: Ping | Pong | Close | Failed | Message) -> None:
+        """Answer what is no message. A pong needs no answer: that bytes came was all it had to say."""
+        if isinstance(event, Ping):
+            if self._stage is _Stage.OPEN:
+                self._write_control(Opcode.PONG, Pong(event.payload))
+        elif isinstance(event, Close):
+            self._is_peer_done = True
+            # Its own code comes back (RFC 6455, 5.5.1); without a code, none does.
+            self._part(Reason.PEER, Close(event.code, "" if event.code is None else Reason.PEER))
+            self._shut_down_if_done()
+        elif isinstance(event, Failed):
+            self._is_peer_done = True
+            self.dismiss(_REASONS[event.error.close_code])
+            self._shut_down_if_done()
+
+    # --- writing
+
+    def _write_control(self, opcode: Opcode, event: Ping | Pong | Close) -> None:
+        """Write a control frame now, or keep it until its turn; of several pings or pongs the newest."""
+        frame = self._connection.send(event)
+        if not frame:
+            return
+        self._membership.counters.frames_sent[self.dialect][opcode] += 1
+        if not self._is_waiting:
+            self._write(frame)
+        elif opcode is Opcode.PONG:
+            self._pong = frame
+        elif opcode is Opcode.PING:
+            self._ping = frame
+        else:
+            self._close_frame = frame
+
+    def _write(self, data: bytes) -> None:
+        """Write bytes that are no room's. Only while nothing waits."""
+        taken = self.offer(data)
+        if taken < 0:
+            return
+        self._membership.counters.sent_bytes += taken
+        if taken < len(data):
+            self._tail = memoryview(data)[taken:]
+            self.want_write()
+
+    def _writable(self) -> None:
+        self.is_heard = True
+        self.progress_s = self._membership.clock()
+        try:
+            if self._write_own():
+                self._go_on_with_room()
+        except Exception as error:
+            self._end_by_fault(error)
+
+    def _write_own(self) -> bool:
+        """Write what comes before the log, and the close frame that comes after it.
+
+        Returns:
+            Whether all of it is out.
+        """
+        while (rest := self._next_own()) is not None:
+            try:
+                taken = self._raw.send(rest)
+            except BlockingIOError:
+                self._tail = rest
+                return False
+            except OSError:
+                self._close(Reason.GONE)
+                return False
+            self._membership.counters.sent_bytes += taken
+            if taken < len(rest):
+                self._tail = rest[taken:]
+                return False
+        return True
+
+    def _next_own(self) -> memoryview | None:
+        """Take what is to be written next, before or after the log."""
+        if self._tail is not None:
+            rest, self._tail = self._tail, None
+            return rest
+        if self._pong is not None:
+            frame, self._pong = self._pong, None
+        elif self._ping is not None:
+            frame, self._ping = self._ping, None
+        elif self._close_frame is not None:
+            frame, self._close_frame = self._close_frame, None
+        else:
+            return None
+        return memoryview(frame)
+
+    def _go_on_with_room(self) -> None:
+        """Go on from the log; stop waiting when the room has nothing more."""
+        self._is_waiting = False
+        if self.is_in_room:
+            self._membership.hub.feed(self._room, self)
+        if not self._is_waiting and self._writer is not None:
+            self._writer.stop()
+            self._membership.keep_alive.unwatch(self)
+            self._shut_down_if_done()
+
+    # --- the end
+
+    def _part(self, reason: Reason, goodbye: Close) -> None:
+        """Read no more; say goodbye when all that is owed is written."""
+        if self._stage is not _Stage.OPEN:
+            return
+        self._stage = _Stage.PARTING
+        self._goodbye = goodbye
+        self._reader.stop()
+        self._membership.hub.part(self._room, self, reason)
+
+    def _say_goodbye(self, reason: Reason) -> None:
+        self._stage = _Stage.CLOSING
+        self._close_reason = reason
+        self._write_control(Opcode.CLOSE, self._goodbye or Close(reason.close_code, str(reason)))
+        after(self._membership.close_timeout_s, self._expire)
+        # To notice the peer's half of the closing handshake, or its end.
+        self._reader.start(self._readable)
+        self._shut_down_if_done()
+
+    def _shut_down_if_done(self) -> None:
+        """Shut our side down when both have said goodbye. The server ends TCP first (RFC 6455, 7.1.1)."""
+        if self._stage is not _Stage.CLOSING or self._is_waiting or not self._is_peer_done:
+            return
+        self._stage = _Stage.LINGERING
+        try:
+            self._raw.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(self._close_reason)
+        else:
+            after(LINGER_S, self._expire)
+
+    def _expire(self) -> None:
+        self._close(self._close_reason)
+
+    def _end_by_fault(self, error: Exception) -> None:
+        """Close with 1011 after an exception that nobody expected. The others go on."""
+        self._membership.report(self, error)
+        if not self.is_in_room or self._is_waiting:
+            self._close(Reason.INTERNAL)
+            return
+        self._membership.hub.leave(self._room, self, Reason.INTERNAL)
+        self._goodbye = None
+        self._is_peer_done = True
+        self._say_goodbye(Reason.INTERNAL)
+
+    def _close(self, reason: Reason) -> None:
+        """Give everything back. May be called twice; the second does nothing."""
+        if self._stage is _Stage.CLOSED:
+            return
+        was_in_room = self.is_in_room
+        if not was_in_room:
+            reason = self._close_reason
+        self._stage = _Stage.CLOSED
+        self._is_waiting = self._is_dead = True
+        # Before the descriptor: a watcher that is left active fires for the
+        # next socket with its number, or libev aborts the whole process.
+        for active in (self._reader, self._writer):
+            if active is not None:
+                active.stop()
+                active.close()
+        if was_in_room:
+            self._membership.hub.leave(self._room, self, reason)
+        self._raw.close()
+        self._tail = None
+        self._membership.closed(self, reason)
