@@ -9,29 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from roomcast.api.door import PrivateDoor
-from roomcast.api.wsgi import Patience
-from roomcast.logs import Journal, Record
+from tests.api.visit import Connect, Diary, OpenDoor, connect_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from _typeshed.wsgi import WSGIApplication
+    from gevent.socket import socket
 
-    OpenDoor = Callable[..., PrivateDoor]
-
-
-class Diary:
-    """A journal that is written into a list."""
-
-    def __init__(self) -> None:
-        self._written: list[Record] = []
-        self.journal = Journal(self._written.append)
-
-    def read(self) -> list[Record]:
-        """Return every record so far."""
-        self.journal.stop()
-        self.journal.run()
-        return self._written
+    from roomcast.api.wsgi import Patience
 
 
 @pytest.fixture
@@ -51,3 +35,14 @@ def open_door(diary: Diary) -> Iterator[OpenDoor]:
             return door
 
         yield open_one
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Connect to a private door; the connection is closed at the end of the test."""
+    with ExitStack() as clients:
+
+        def connect_one(door: PrivateDoor) -> socket:
+            return clients.enter_context(connect_to(door))
+
+        yield connect_one

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from roomcast.api.app import create_app
 from roomcast.metrics import TransportCounters
 from roomcast.relay.hub import Hub
-from tests.api.conftest import Diary
+from tests.api.visit import Diary
 from tests.idle import idle_counters, idle_hub
 
 parse_openmetrics: Callable[[str], Iterable[Metric]] = openmetrics.text_string_to_metric_families

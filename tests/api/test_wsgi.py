@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import json
+import socket as native
+import struct
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from roomcast.api.wsgi import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX, Patience
+from tests.api.visit import HANG_S, Connect, Diary, OpenDoor, ask, greet, read_all, send
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+START = b"GET / HTTP/1.1\r\nHost: roomcast\r\n"
+
+
+class Spout:
+    """A WSGI application whose answer does not end before its connection does."""
+
+    def __init__(self) -> None:
+        self.is_over = Event()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        try:
+            while True:
+                yield b"x" * 65_536
+        finally:
+            self.is_over.set()
+
+
+def echo_length(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer with the length of the body."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % len(environ["wsgi.input"].read())]
+
+
+def parse(answer: bytes) -> tuple[int, dict[str, Any]]:
+    """Return the status and the problem of an answer that closed its connection."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    assert b"Connection: close" in head
+    return int(head.split()[1]), json.loads(body)
+
+
+@pytest.fixture(autouse=True)
+def _silence(capfd: pytest.CaptureFixture[str]) -> Iterable[None]:
+    """Whatever happens here, standard output and error stay empty: all has to go to the journal."""
+    yield
+    assert capfd.readouterr() == ("", "")
+
+
+# --- keep-alive, and how long we wait
+
+
+def test_connection_serves_one_request_after_another(connect: Connect, open_door: OpenDoor) -> None:
+    client = connect(open_door(greet))
+
+    assert [ask(client).read() for _ in range(3)] == [b"hello\n"] * 3
+
+
+def test_requests_sent_in_one_go_are_answered_in_turn(connect: Connect, open_door: OpenDoor) -> None:
+    answers = send(connect(open_door(greet)), (START + b"\r\n") * 2 + START + b"Connection: close\r\n\r\n")
+
+    assert answers.count(b"hello\n") == 3
+
+
+def test_connection_that_asks_for_nothing_is_closed(connect: Connect, open_door: OpenDoor) -> None:
+    client = connect(open_door(greet, patience=Patience(request_timeout_s=0.05, idle_timeout_s=HANG_S)))
+
+    assert read_all(client) == b""
+
+
+def test_connection_that_asks_for_nothing_more_is_closed(connect: Connect, open_door: OpenDoor) -> None:
+    client = connect(open_door(greet, patience=Patience(request_timeout_s=HANG_S, idle_timeout_s=0.05)))
+
+    assert ask(client).read() == b"hello\n"
+    assert read_all(client) == b""
+
+
+@pytest.mark.parametrize("beginning", [b"GET", START, START + b"X: "])
+def test_head_that_drips_has_no_longer_than_any_other(connect: Connect, open_door: OpenDoor, beginning: bytes) -> None:
+    client = connect(open_door(greet, patience=Patience(request_timeout_s=0.2)))
+    client.sendall(beginning)
+    # Each byte comes long before a timeout that counts from the byte before.
+    client.settimeout(0.01)
+    answer = b""
+    while not answer:
+        try:
+            answer = client.recv(65_536)
+        except TimeoutError:
+            client.sendall(b"x")
+
+    status, _ = parse(answer)
+    assert status == 408
+
+
+def test_body_that_does_not_come_holds_nothing(connect: Connect, open_door: OpenDoor) -> None:
+    client = connect(open_door(greet, patience=Patience(request_timeout_s=0.05)))
+
+    answer = send(client, b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nfive")
+
+    assert answer.endswith(b"hello\n")
+
+
+def test_answer_that_is_not_taken_is_given_up(connect: Connect, open_door: OpenDoor, diary: Diary) -> None:
+    spout = Spout()
+    client = connect(open_door(spout, patience=Patience(request_timeout_s=0.1)))
+
+    client.sendall(START + b"\r\n")
+
+    assert spout.is_over.wait(timeout=HANG_S)
+    assert diary.read() == []
+
+
+# --- how many
+
+
+def test_newcomer_takes_the_place_of_who_has_been_idle_longest(connect: Connect, open_door: OpenDoor) -> None:
+    door = open_door(greet, patience=Patience(connections_max=2))
+    first, second = connect(door), connect(door)
+    ask(first).read()
+    ask(second).read()
+    ask(first).read()
+
+    newcomer = connect(door)
+
+    assert ask(newcomer).read() == b"hello\n"
+    assert read_all(second) == b""
+    assert ask(first).read() == b"hello\n"
+
+
+def test_newcomer_takes_the_place_of_a_head_that_drips(connect: Connect, open_door: OpenDoor) -> None:
+    door = open_door(greet, patience=Patience(connections_max=1))
+    dripping = connect(door)
+    dripping.sendall(START)
+
+    assert ask(connect(door)).read() == b"hello\n"
+    assert read_all(dripping) == b""
+
+
+def test_newcomer_is_told_when_all_are_at_work(connect: Connect, open_door: OpenDoor) -> None:
+    is_asked, may_answer = Event(), Event()
+
+    def work(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_asked.set()
+        may_answer.wait()
+        return greet(environ, start_response)
+
+    door = open_door(work, patience=Patience(connections_max=1))
+    at_work = gevent.spawn(lambda: ask(connect(door)).read())
+    is_asked.wait()
+
+    status, _ = parse(read_all(connect(door)))
+
+    assert status == 503
+    may_answer.set()
+    assert at_work.get(timeout=HANG_S) == b"hello\n"
+
+
+def test_hundreds_of_idle_connections_do_not_keep_a_prober_out(connect: Connect, open_door: OpenDoor) -> None:
+    door = open_door(greet)
+    crowd = [connect(door) for _ in range(300)]
+
+    assert ask(connect(door)).read() == b"hello\n"
+    assert sum(read_all(client) == b"" for client in crowd[:200]) == 200
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "expected"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/3\r\n\r\n", 400),
+        (b"GET / HTTP/1.one\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (BODY_MAX_BYTES + 1), 413),
+        (START + b"X: " + b"x" * HEAD_MAX_BYTES + b"\r\n\r\n", 431),
+        (START + b"X: x\r\n" * HEADERS_MAX + b"\r\n", 431),
+    ],
+)
+def test_malformed_request_is_answered_and_noted(
+    connect: Connect, open_door: OpenDoor, diary: Diary, request_bytes: bytes, expected: int
+) -> None:
+    answer = send(connect(open_door(greet)), request_bytes)
+
+    status, problem = parse(answer)
+    assert status == problem["status"] == expected
+    [record] = diary.read()
+    assert (record["event"], record["status"]) == ("private_door_refused", expected)
+
+
+def test_request_line_that_is_too_long_is_414(connect: Connect, open_door: OpenDoor) -> None:
+    answer = send(connect(open_door(greet)), b"GET /" + b"x" * 8192 + b" HTTP/1.1\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 414 ")
+
+
+@pytest.mark.parametrize("beginning", [START, START + b"X: half a li"])
+def test_head_that_breaks_off_is_no_request(connect: Connect, open_door: OpenDoor, beginning: bytes) -> None:
+    client = connect(open_door(greet))
+    client.sendall(beginning)
+    client.shutdown(native.SHUT_WR)
+
+    status, _ = parse(read_all(client))
+
+    assert status == 400
+
+
+def test_head_at_its_bounds_is_served(connect: Connect, open_door: OpenDoor) -> None:
+    lines = b"X: x\r\n" * (HEADERS_MAX - 1)
+    padding = b"Y: " + b"y" * (HEAD_MAX_BYTES - len(lines) - len(b"Y: \r\n\r\n") - 1) + b"\r\n"
+
+    client = connect(open_door(greet))
+    client.sendall(b"GET / HTTP/1.1\r\n" + lines + padding + b"\r\n")
+
+    assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_body_at_its_bound_is_read(connect: Connect, open_door: OpenDoor) -> None:
+    body = b"x" * BODY_MAX_BYTES
+    head = b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    assert send(connect(open_door(echo_length)), head + body).endswith(b"%d" % len(body))
+
+
+def test_nothing_of_a_refused_request_is_written_down(connect: Connect, open_door: OpenDoor, diary: Diary) -> None:
+    send(connect(open_door(greet)), b"GET /?token=a-secret HTTP/9\r\nCookie: a-secret\r\n\r\n")
+
+    assert "a-secret" not in str(diary.read())
+
+
+# --- whose fault it is
+
+
+def test_application_that_fails_costs_one_answer_and_is_written_down(
+    connect: Connect, open_door: OpenDoor, diary: Diary
+) -> None:
+    def fail(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raise ZeroDivisionError("a fault of ours")
+
+    door = open_door(fail)
+
+    assert send(connect(door), START + b"\r\n").startswith(b"HTTP/1.1 500 ")
+    assert send(connect(door), START + b"\r\n").startswith(b"HTTP/1.1 500 ")
+    first, second = diary.read()
+    assert (first["level"], first["event"], first["error"]) == ("error", "private_door_failed", "ZeroDivisionError")
+    assert "a fault of ours" in first["traceback"]
+    assert second["event"] == first["event"]
+
+
+def test_peer_that_goes_while_it_is_answered_is_no_news(connect: Connect, open_door: OpenDoor, diary: Diary) -> None:
+    spout = Spout()
+    client = connect(open_door(spout))
+    client.sendall(START + b"\r\n")
+    client.recv(65_536)
+
+    # A reset, not a goodbye.
+    client.setsockopt(native.SOL_SOCKET, native.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+    assert spout.is_over.wait(timeout=HANG_S)
+    assert diary.read() == []
+
+
+def test_what_the_application_complains_of_is_written_down(connect: Connect, open_door: OpenDoor, diary: Diary) -> None:
+    def complain(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.errors"].writelines(["one\n", "two\n"])
+        environ["wsgi.errors"].flush()
+        return greet(environ, start_response)
+
+    ask(connect(open_door(complain))).read()
+
+    assert [(record["event"], record["text"]) for record in diary.read()] == [
+        ("private_door_complaint", "one"),
+        ("private_door_complaint", "two"),
+    ]
