@@ -165,6 +165,7 @@ def test_without_names_every_host_is_served() -> None:
         ("bücher.example", True),
         ("bÃ¼cher.example", True),
         ("[::1]:80", True),
+        ("[2001:db8::1]", True),
         ("evil.example.com", False),
         ("x.relay.example.com", False),
         ("relay.example.com.", False),
@@ -175,7 +176,7 @@ def test_without_names_every_host_is_served() -> None:
     ],
 )
 def test_only_the_names_that_are_listed_are_served(host: str | None, is_served: bool) -> None:
-    hosts = ServedHosts(["Relay.example.com", "xn--bcher-kva.example", "[0::1]"])
+    hosts = ServedHosts(["Relay.example.com", "xn--bcher-kva.example", "[0::1]", "2001:DB8::1"])
 
     assert hosts.serves(host) is is_served
 
@@ -186,7 +187,8 @@ def test_only_the_names_that_are_listed_are_served(host: str | None, is_served: 
         ("relay.example.com:8080", 'hosts "relay.example.com:8080": a name has no port: write "relay.example.com"'),
         ("https://relay.example.com", 'hosts "https://relay.example.com": "https://relay.example.com" is not host'),
         ("*.example.com", 'hosts "*.example.com": "*.example.com" is no host name'),
-        ("::1", "in brackets"),
+        ("[::1]:80", 'hosts "[::1]:80": a name has no port: write "[::1]"'),
+        ("::g", "is no IPv6 address"),
     ],
 )
 def test_a_name_that_could_not_be_served_is_an_error(entry: str, rule: str) -> None:

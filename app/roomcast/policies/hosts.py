@@ -122,7 +122,9 @@ class ServedHosts:
 
 def _parse_name(entry: str) -> str:
     try:
-        name, port = split_port(entry)
+        # No port is written here, so two colons can only be an IPv6 address.
+        is_bare_ipv6 = entry.count(":") > 1 and not entry.startswith("[")
+        name, port = split_port(f"[{entry}]" if is_bare_ipv6 else entry)
         if port is not None:
             raise ValueError(f'a name has no port: write "{name}"')
         return canonical_host(name)
