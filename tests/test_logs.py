@@ -189,6 +189,23 @@ def test_console_line_has_known_fields_first_and_sentences_last() -> None:
     assert line == "12:01:03 refused  /rooms/a  403  origin https://a.example  error=x  allow it"
 
 
+def test_console_line_leaves_out_what_its_sentence_says() -> None:
+    line = on_console(
+        "refused",
+        status=403,
+        reason="origin",
+        origin="https://a.example",
+        message="https://a.example may not",
+        hint="h",
+    )
+
+    assert line == "12:01:03 refused  403  https://a.example may not; h"
+
+
+def test_console_line_tells_how_long_a_member_stayed() -> None:
+    assert on_console("left", reason="peer", lasted_s=3.5) == "12:01:03 left     peer  after 3.5 s"
+
+
 def test_console_line_of_an_event_alone_ends_with_it() -> None:
     assert on_console("draining") == "12:01:03 draining"
 
@@ -201,6 +218,12 @@ def test_console_lists_the_addresses_that_are_served() -> None:
         "         chat     http://127.0.0.1:8080/",
         "         rooms    ws://127.0.0.1:8080/rooms/{room}",
     ]
+
+
+def test_console_lists_several_addresses_of_a_kind() -> None:
+    line = on_console("serving", rooms=("ws://localhost/a", "ws://localhost/b"))
+
+    assert line.splitlines()[1:] == ["         rooms    ws://localhost/a", "         rooms    ws://localhost/b"]
 
 
 def test_console_sets_a_traceback_apart() -> None:
@@ -243,9 +266,9 @@ def test_long_traceback_keeps_its_end() -> None:
 
 
 def test_other_values_are_written_as_text() -> None:
-    line = json.loads(render(record(error=KeyError("x"), ok=True, n=1, s=0.5), json_line()))
+    line = json.loads(render(record(error=KeyError("x"), ok=True, n=1, s=0.5, both=("a", 1)), json_line()))
 
-    assert (line["error"], line["ok"], line["n"], line["s"]) == ("'x'", True, 1, 0.5)
+    assert (line["error"], line["ok"], line["n"], line["s"], line["both"]) == ("'x'", True, 1, 0.5, ["a", 1])
 
 
 def test_field_that_says_nothing_is_left_out() -> None:

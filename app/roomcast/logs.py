@@ -187,6 +187,8 @@ def made_harmless(_logger: Any, _level: str, record: MutableMapping[str, Any]) -
 def _harmless(value: Any) -> Any:
     if isinstance(value, bool | int | float):
         return value
+    if isinstance(value, list | tuple):
+        return [_harmless(item) for item in value]
     text = str(value)
     if len(text) > VALUE_MAX_CHARACTERS:
         text = f"{text[:VALUE_MAX_CHARACTERS]}…"
@@ -221,7 +223,8 @@ class ConsoleRenderer:
 
     12:01:03 joined   /rooms/lobby  rfc6455  from 127.0.0.1:51234  2 here
 
-    Known fields come first, in the order of ``PHRASES``; any other follows as ``key=value``.
+    Known fields come first, in the order of ``PHRASES``; any other follows as ``key=value``,
+    and sentences come last.
     """
 
     PHRASES: Mapping[str, str] = {
@@ -232,10 +235,12 @@ class ConsoleRenderer:
         "address": "from {}",
         "origin": "origin {}",
         "reason": "{}",
+        "lasted_s": "after {} s",
         "members": "{} here",
     }
-    # Sentences read best at the end.
-    LAST = ("message", "hint")
+    SENTENCES = ("message", "hint")
+    # Where there is a sentence, it says this too.
+    SAID_BY_MESSAGE = ("reason", "origin")
     COLOURS: Mapping[str, str] = {"warning": "\x1b[33m", "error": "\x1b[31m", "info": "\x1b[32m"}
     FAINT, PLAIN = "\x1b[2m", "\x1b[0m"
 
@@ -253,16 +258,23 @@ class ConsoleRenderer:
         return (head + "  ".join(self._phrases(fields))).rstrip() + blocks
 
     def _phrases(self, fields: Mapping[str, Any]) -> list[str]:
-        known = [phrase.format(fields[key]) for key, phrase in self.PHRASES.items() if key in fields]
-        other = [f"{key}={value}" for key, value in fields.items() if key not in self.PHRASES and key not in self.LAST]
-        return known + other + [str(fields[key]) for key in self.LAST if key in fields]
+        told = {*self.SENTENCES, *(self.SAID_BY_MESSAGE if "message" in fields else ())}
+        known = [phrase.format(fields[key]) for key, phrase in self.PHRASES.items() if key in fields.keys() - told]
+        other = [f"{key}={value}" for key, value in fields.items() if key not in self.PHRASES and key not in told]
+        sentence = "; ".join(str(fields[key]) for key in self.SENTENCES if key in fields)
+        return [*known, *other, sentence]
 
     def _coloured(self, colour: str, text: str) -> str:
         return f"{colour}{text}{self.PLAIN}" if self._is_coloured else text
 
 
 def _addresses(fields: Mapping[str, Any]) -> str:
-    return "".join(f"\n         {name:<8} {value}" for name, value in fields.items())
+    named = [(name, value) for name, values in fields.items() for value in _each(values)]
+    return "".join(f"\n         {name:<8} {value}" for name, value in named)
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _block(text: str) -> str:

@@ -135,6 +135,19 @@ def test_template_that_just_carries_its_largest_message_is_accepted(room: dict[s
     assert Settings(rooms=[{**ROOM, **room}])
 
 
+def test_pong_is_not_awaited_beyond_the_next_ping() -> None:
+    limits = {"ping_interval_s": 10, "pong_timeout_s": 10.5}
+
+    assert "limits.pong_timeout_s = 10.5 must not be longer than limits.ping_interval_s = 10" in disagreement(
+        limits=limits
+    )
+
+
+@pytest.mark.parametrize("ping_interval_s", [0, 10])
+def test_pong_is_awaited_until_the_next_ping_at_most(ping_interval_s: int) -> None:
+    assert Settings(limits=LimitSettings(ping_interval_s=ping_interval_s, pong_timeout_s=10))
+
+
 def test_disagreement_counts_for_limits_that_a_template_inherits() -> None:
     assert "message_max_bytes = 4000000" in disagreement(limits={"message_max_bytes": 4_000_000})
 

@@ -135,7 +135,7 @@ def test_template_path_begins_at_the_root() -> None:
     ("kind", "inside", "outside"),
     [
         (Port, (0, 65_535, "8080"), (-1, 65_536, 1.5, "http")),
-        (Interval, (0, 1, 3600), (-1, 0.9, 3601, float("nan"))),
+        (Interval, (0, 0.1, 3600), (-1, 0.09, 3601, float("nan"))),
         (BufferSize, (0, 4096, 1 << 30), (-1, 4095, (1 << 30) + 1)),
         (Wait, (0.1, 300), (0, 0.09, 301, float("inf"))),
         (HeadSize, (1024, 1 << 20), (0, 1023, (1 << 20) + 1)),
@@ -151,4 +151,4 @@ def test_number_has_bounds_that_catch_a_wrong_unit(
 
 
 def test_interval_between_off_and_the_shortest_names_both() -> None:
-    assert refusal(Interval, 0.5) == "Value error, should be 0, which turns it off, or at least 1"
+    assert refusal(Interval, 0.05) == "Value error, should be 0, which turns it off, or at least 0.1"

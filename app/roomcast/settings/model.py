@@ -235,7 +235,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "Settings":
-        problems = [*self._doors_collide(), *self._names_collide()]
+        problems = [*self._doors_collide(), *self._names_collide(), *self._pings_overlap()]
         for room in self.rooms:
             problems += _misfits(room.inherit(self.limits))
         if problems:
@@ -254,6 +254,12 @@ class Settings(BaseSettings):
         names = [room.name for room in self.rooms]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"rooms: two templates are named {json.dumps(name)}; the name tells them apart in metrics"
+
+    def _pings_overlap(self) -> Iterator[str]:
+        ping_s, pong_s = self.limits.ping_interval_s, self.limits.pong_timeout_s
+        if 0 < ping_s < pong_s:
+            # The next ping would go out before it is known whether this one was answered.
+            yield f"limits.pong_timeout_s = {pong_s:g} must not be longer than limits.ping_interval_s = {ping_s:g}"
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -132,7 +132,7 @@ OriginPatterns = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterVa
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Size = Annotated[int, Field(ge=0, le=1 << 30)]
 BufferSize = Annotated[int, Field(ge=0, le=1 << 30), AfterValidator(_zero_or_at_least(4096))]
-Interval = Annotated[float, Field(ge=0, le=3600), AfterValidator(_zero_or_at_least(1))]
+Interval = Annotated[float, Field(ge=0, le=3600), AfterValidator(_zero_or_at_least(0.1))]
 
 # These have no "no limit". Without a bound on the head or on the wait for it, a peer
 # that nobody has admitted yet could take memory and descriptors for ever.
