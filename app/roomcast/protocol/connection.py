@@ -86,7 +86,7 @@ def _in_rfc6455(event: Sendable) -> bytes:
             return rfc6455.encode(Opcode.PING, event.payload)
         case Pong():
             return rfc6455.encode(Opcode.PONG, event.payload)
-        case Close():
+        case _:
             return rfc6455.encode_close(event.code, event.reason)
 
 

@@ -59,13 +59,25 @@ class Incoming:
 def check_utf8(text: bytes, offset: int = 0, *, is_end: bool = True) -> int:
     """Return how many bytes are whole characters; all of them, where ``is_end``.
 
-    The codec refuses a byte that no following one could make good, such as
-    the second of F4 90, without waiting for the third (8.1 asks for no more).
+    Args:
+        text: What is to be checked, from the beginning of a character.
+        offset: Where in the message it stands, for the error.
+        is_end: Whether the message ends here, and its last character too.
+
+    Raises:
+        FrameError: With 1007, as soon as there is a byte that none behind it
+            can make good: the second of F4 90, without waiting for two more.
     """
     try:
-        return utf_8_decode(text, "strict", is_end)[1]
+        checked = utf_8_decode(text, "strict", is_end)[1]
     except UnicodeDecodeError as error:
-        position, cause = offset + error.start, error.reason
+        position, cause = error.start, error.reason
+    else:
+        # One thing the codec puts off until the third byte: surrogates, which
+        # a caller may want to let pass. They begin with ED A0 to ED BF.
+        if not b"\xed\xa0" <= text[checked : checked + 2] < b"\xee":
+            return checked
+        position, cause = checked, "invalid continuation byte"
     # Raised out here because the codec's error holds the payload, and would
     # go wherever this one goes.
-    raise FrameError(f"text is not UTF-8 at byte {position}: {cause}", CloseCode.NOT_UTF8)
+    raise FrameError(f"text is not UTF-8 at byte {offset + position}: {cause}", CloseCode.NOT_UTF8)

@@ -1,0 +1,269 @@
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roomcast.protocol import hixie76, rfc6455
+from roomcast.protocol.connection import Close, Connection, Event, Failed, Message, Ping, Pong, Sendable
+from roomcast.protocol.errors import FrameError
+from roomcast.protocol.frames import CloseCode, Opcode
+from roomcast.protocol.handshake import Dialect
+from tests.protocol.clients import frame, pieces, told
+
+TEXT, BINARY = Opcode.TEXT, Opcode.BINARY
+BOTH = pytest.mark.parametrize("dialect", Dialect)
+
+HELLO = {Dialect.RFC6455: frame(TEXT, b"hello"), Dialect.HIXIE76: b"\x00hello\xff"}
+GOODBYE = {Dialect.RFC6455: frame(Opcode.CLOSE), Dialect.HIXIE76: b"\xff\x00"}
+FAULT = {Dialect.RFC6455: b"\x83\x80", Dialect.HIXIE76: b"\x80" * 11}
+
+
+def connection(
+    dialect: Dialect, *, message_max_bytes: int = 0, fragments_max: int = 0, frame_counts: list[int] | None = None
+) -> Connection:
+    return Connection(
+        dialect, message_max_bytes=message_max_bytes, fragments_max=fragments_max, frame_counts=frame_counts
+    )
+
+
+# What arrived
+
+
+@BOTH
+def test_a_message_comes_out_whatever_the_dialect(dialect: Dialect) -> None:
+    assert connection(dialect).receive(HELLO[dialect]) == [Message(TEXT, b"hello")]
+
+
+@BOTH
+def test_the_goodbye_is_the_last_event(dialect: Dialect) -> None:
+    member = connection(dialect)
+
+    assert member.receive(HELLO[dialect] + GOODBYE[dialect] + HELLO[dialect]) == [
+        Message(TEXT, b"hello"),
+        Close(None, ""),
+    ]
+    assert member.receive(HELLO[dialect]) == []
+
+
+@BOTH
+def test_a_fault_is_the_last_event(dialect: Dialect) -> None:
+    member = connection(dialect)
+
+    message, failed = member.receive(HELLO[dialect] + FAULT[dialect] + HELLO[dialect])
+
+    assert message == Message(TEXT, b"hello")
+    assert isinstance(failed, Failed)
+    assert failed.error.close_code is CloseCode.PROTOCOL_ERROR
+    assert member.receive(HELLO[dialect]) == []
+
+
+@BOTH
+def test_the_limit_of_a_message_holds_for_both_dialects(dialect: Dialect) -> None:
+    (failed,) = connection(dialect, message_max_bytes=4).receive(HELLO[dialect])
+
+    assert isinstance(failed, Failed)
+    assert failed.error.close_code is CloseCode.TOO_BIG
+
+
+def test_the_limit_of_fragments_is_passed_on() -> None:
+    member = connection(Dialect.RFC6455, fragments_max=1)
+
+    (failed,) = member.receive(frame(TEXT, is_final=False) + frame(Opcode.CONTINUATION))
+
+    assert isinstance(failed, Failed)
+
+
+@BOTH
+def test_connections_can_share_their_counts(dialect: Dialect) -> None:
+    counts = [0] * 16
+
+    for _ in range(3):
+        connection(dialect, frame_counts=counts).receive(HELLO[dialect] + GOODBYE[dialect])
+
+    assert (counts[TEXT], counts[Opcode.CLOSE], sum(counts)) == (3, 3, 6)
+
+
+def test_a_hixie76_frame_that_is_discarded_says_nothing() -> None:
+    assert connection(Dialect.HIXIE76).receive(b"\x80\x03abc\x01abc\xff") == []
+
+
+# What to say
+
+
+@pytest.mark.parametrize(
+    ("event", "frames"),
+    [
+        (Message(TEXT, b"hello"), rfc6455.encode(TEXT, b"hello")),
+        (Message(BINARY, b"\xff\x00"), rfc6455.encode(BINARY, b"\xff\x00")),
+        (Ping(b"1"), rfc6455.encode(Opcode.PING, b"1")),
+        (Pong(b"2"), rfc6455.encode(Opcode.PONG, b"2")),
+        (Close(1012, "restart"), rfc6455.encode_close(1012, "restart")),
+        (Close(None, ""), rfc6455.encode_close(None)),
+    ],
+)
+def test_rfc6455_can_say_everything(event: Sendable, frames: bytes) -> None:
+    assert connection(Dialect.RFC6455).send(event) == frames
+
+
+@pytest.mark.parametrize(
+    ("event", "frames"),
+    [
+        (Message(TEXT, b"hello"), b"\x00hello\xff"),
+        (Message(BINARY, b"\xff\x00"), b""),
+        (Ping(b"1"), b""),
+        (Pong(b"2"), b""),
+        (Close(1012, "restart"), b"\xff\x00"),
+        (Close(None, ""), b"\xff\x00"),
+    ],
+)
+def test_hixie76_says_what_it_can(event: Sendable, frames: bytes) -> None:
+    assert connection(Dialect.HIXIE76).send(event) == frames
+
+
+@BOTH
+def test_after_our_goodbye_nothing_is_said(dialect: Dialect) -> None:
+    member = connection(dialect)
+    member.send(Close(1000, ""))
+
+    assert [member.send(event) for event in (Message(TEXT, b"late"), Ping(b""), Pong(b""), Close(1000, ""))] == [
+        b""
+    ] * 4
+
+
+@BOTH
+def test_after_our_goodbye_messages_are_discarded_and_the_peers_goodbye_is_heard(dialect: Dialect) -> None:
+    member = connection(dialect)
+    member.send(Close(1000, ""))
+
+    assert member.receive(HELLO[dialect]) == []
+    assert member.receive(HELLO[dialect] + GOODBYE[dialect]) == [Close(None, "")]
+
+
+def test_after_our_goodbye_a_ping_is_still_heard() -> None:
+    member = connection(Dialect.RFC6455)
+    member.send(Close(1000, ""))
+
+    assert member.receive(frame(TEXT, b"late") + frame(Opcode.PING, b"?")) == [Ping(b"?")]
+
+
+@BOTH
+def test_after_our_goodbye_a_fault_is_still_told(dialect: Dialect) -> None:
+    member = connection(dialect)
+    member.send(Close(1000, ""))
+
+    (failed,) = member.receive(HELLO[dialect] + FAULT[dialect])
+
+    assert isinstance(failed, Failed)
+
+
+@BOTH
+def test_a_goodbye_can_be_answered_and_a_fault_explained(dialect: Dialect) -> None:
+    for end in (GOODBYE[dialect], FAULT[dialect]):
+        member = connection(dialect)
+        member.receive(end)
+        assert member.send(Close(1002, ""))
+
+
+def test_an_event_that_fits_in_no_frame_is_refused_and_changes_nothing() -> None:
+    member = connection(Dialect.RFC6455)
+
+    with pytest.raises(ValueError, match="1005"):
+        member.send(Close(1005, ""))
+
+    assert member.send(Ping(b"")) == b"\x89\x00"
+
+
+# What it costs
+
+
+@BOTH
+def test_an_idle_connection_is_less_than_250_bytes(dialect: Dialect) -> None:
+    member = connection(dialect, message_max_bytes=65536, fragments_max=4096, frame_counts=[0] * 16)
+    member.receive(HELLO[dialect] * 3)
+    member.receive(HELLO[dialect][:4])
+    member.receive(HELLO[dialect][4:])
+
+    decoder = member._decoder
+
+    assert decoder is not None
+    assert sys.getsizeof(member) + sys.getsizeof(decoder) < 250
+    assert (decoder._held, decoder._incoming) == (b"", None)
+
+
+# However the bytes are cut
+
+
+rfc6455_frames = st.builds(
+    frame,
+    st.sampled_from([0, 0, 1, 1, 2, 8, 9, 10, 0x41, 3]),
+    st.one_of(st.binary(max_size=140), st.text(max_size=60).map(str.encode), st.just(b"\x03\xe8bye")),
+    is_final=st.booleans(),
+)
+hixie76_frames = st.one_of(
+    st.text(max_size=60).map(lambda text: b"\x00" + text.encode() + b"\xff"),
+    st.binary(max_size=30).map(lambda payload: b"\x00" + payload + b"\xff"),
+    st.binary(max_size=30).map(lambda payload: b"\x80" + bytes([len(payload)]) + payload),
+    st.sampled_from([b"\xff\x00", b"\x01ignored\xff", b"\x80\x80\x80\x00", b"\xff\x81\x00" + bytes(128)]),
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
+    """Frames, good and bad, one of whose bytes may be wrong, or no frames at all."""
+    stream = b"".join(draw(st.lists(st.one_of(frames, frames, frames, st.binary(max_size=6)), max_size=6)))
+    if stream and draw(st.booleans()):
+        position = draw(st.integers(0, len(stream) - 1))
+        stream = stream[:position] + draw(st.binary(max_size=2)) + stream[position + 1 :]
+    return stream
+
+
+def check_that_cuts_do_not_matter(dialect: Dialect, stream: bytes, cuts: list[int], limit: int) -> None:
+    counts_of_one, counts_of_many = [0] * 16, [0] * 16
+    one = connection(dialect, message_max_bytes=limit, fragments_max=3, frame_counts=counts_of_one)
+    many = connection(dialect, message_max_bytes=limit, fragments_max=3, frame_counts=counts_of_many)
+
+    whole = one.receive(stream)
+    cut: list[Event] = [event for piece in pieces(stream, cuts) for event in many.receive(piece)]
+
+    assert told(cut) == told(whole)
+    assert counts_of_many == counts_of_one
+    assert not any(isinstance(event, (Close, Failed)) for event in whole[:-1])
+    for event in whole:
+        if isinstance(event, Message):
+            assert not limit or len(event.payload) <= limit
+            assert event.opcode is BINARY or event.payload.decode().encode() == event.payload
+
+
+limits = st.sampled_from([0, 0, 1, 50, 125, 130])
+cuts = st.lists(st.integers(0, 400), max_size=8)
+
+
+@settings(max_examples=500)
+@given(stream=streams(rfc6455_frames), cuts=cuts, limit=limits)
+def test_rfc6455_does_not_depend_on_how_the_bytes_arrive(stream: bytes, cuts: list[int], limit: int) -> None:
+    check_that_cuts_do_not_matter(Dialect.RFC6455, stream, cuts, limit)
+    check_that_cuts_do_not_matter(Dialect.RFC6455, stream, list(range(len(stream))), limit)
+
+
+@settings(max_examples=500)
+@given(stream=streams(hixie76_frames), cuts=cuts, limit=limits)
+def test_hixie76_does_not_depend_on_how_the_bytes_arrive(stream: bytes, cuts: list[int], limit: int) -> None:
+    check_that_cuts_do_not_matter(Dialect.HIXIE76, stream, cuts, limit)
+    check_that_cuts_do_not_matter(Dialect.HIXIE76, stream, list(range(len(stream))), limit)
+
+
+@BOTH
+@settings(max_examples=500)
+@given(stream=st.binary(max_size=60))
+def test_no_bytes_lead_to_anything_but_events(dialect: Dialect, stream: bytes) -> None:
+    for event in connection(dialect, message_max_bytes=30).receive(stream):
+        assert not isinstance(event, Failed) or isinstance(event.error, FrameError)
+
+
+@given(st.text(max_size=300))
+def test_both_dialects_hand_on_the_same_text(text: str) -> None:
+    payload = text.encode()
+    modern = connection(Dialect.RFC6455).receive(frame(TEXT, payload))
+
+    assert modern == connection(Dialect.HIXIE76).receive(hixie76.encode(payload)) == [Message(TEXT, payload)]

@@ -1,0 +1,110 @@
+import tracemalloc
+
+import pytest
+
+from roomcast.protocol.errors import FrameError
+from roomcast.protocol.frames import CloseCode, Opcode
+from roomcast.protocol.incoming import Incoming, check_utf8
+
+NO_MASK = bytes(4)
+
+
+def arriving(text: bytes, *, opcode: Opcode = Opcode.TEXT, length: int = 1000) -> int:
+    """How many of these bytes, one after the other, a message takes before it finds a fault."""
+    incoming = Incoming(opcode)
+    incoming.begin_frame(length, NO_MASK, is_final=True)
+    for position in range(len(text)):
+        try:
+            incoming.take(text[position : position + 1])
+        except FrameError:
+            return position
+    return len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "first_bad"),
+    [
+        ("80", 0),
+        ("c0", 0),
+        ("c1", 0),
+        ("f5", 0),
+        ("ff", 0),
+        ("c328", 1),
+        ("e080", 1),
+        ("eda0", 1),
+        ("f08f", 1),
+        ("f490", 1),
+        ("e28228", 2),
+        ("f09f9228", 3),
+        ("f09f92a980", 4),
+    ],
+)
+def test_text_is_refused_at_the_first_byte_that_nothing_can_follow(text: str, first_bad: int) -> None:
+    assert arriving(b"ok " + bytes.fromhex(text) + b"more") == 3 + first_bad
+
+
+def is_refused(text: bytes) -> bool:
+    try:
+        check_utf8(text, is_end=False)
+    except FrameError:
+        return True
+    return False
+
+
+def test_a_beginning_is_refused_if_and_only_if_no_character_begins_so() -> None:
+    # One code point of every 64: they differ in the first bytes, not the last.
+    characters = [chr(point).encode() for point in range(0x80, 0x110000, 64) if not 0xD800 <= point <= 0xDFFF]
+    beginnings = {character[:size] for character in characters for size in range(1, len(character))}
+    whole = {character[:-1] for character in characters}
+    tried = [b"", *(beginning for beginning in beginnings if len(beginning) < 3)]
+
+    for beginning in tried:
+        allowed = {byte for byte in range(256) if beginning + bytes([byte]) in beginnings}
+        allowed |= set(range(0x80, 0xC0)) if beginning in whole else set()
+        allowed |= set(range(0x80)) if not beginning else set()
+        assert {byte for byte in range(256) if not is_refused(beginning + bytes([byte]))} == allowed
+
+
+def test_a_binary_message_may_hold_anything() -> None:
+    assert arriving(bytes(range(256)), opcode=Opcode.BINARY) == 256
+
+
+def test_a_character_may_be_cut_by_the_end_of_a_frame_but_not_of_the_message() -> None:
+    incoming = Incoming(Opcode.TEXT)
+    incoming.begin_frame(2, NO_MASK, is_final=False)
+    incoming.take("€".encode()[:2])
+    incoming.begin_frame(0, NO_MASK, is_final=True)
+
+    with pytest.raises(FrameError, match="text is not UTF-8 at byte 0: unexpected end of data"):
+        incoming.take(b"")
+
+
+def test_a_fault_names_the_byte_where_the_bad_character_begins() -> None:
+    with pytest.raises(FrameError, match="text is not UTF-8 at byte 7: invalid continuation byte") as caught:
+        check_utf8(b"ok \xe2\x28", 4)
+
+    assert caught.value.close_code is CloseCode.NOT_UTF8
+
+
+def test_a_fault_does_not_carry_the_payload() -> None:
+    with pytest.raises(FrameError) as caught:
+        check_utf8(b"secret\xff")
+
+    assert caught.value.__context__ is None
+    assert "secret" not in str(caught.value)
+
+
+def test_a_message_that_arrives_in_crumbs_costs_about_its_size() -> None:
+    size = 64 * 1024
+    incoming = Incoming(Opcode.BINARY)
+    incoming.begin_frame(size, NO_MASK, is_final=True)
+    tracemalloc.start()
+    try:
+        for _ in range(size // 2):
+            incoming.take(b"ab")
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(incoming.payload) == size
+    assert kept_bytes < 1.5 * size
