@@ -22,8 +22,8 @@ from roomcast.settings import Loaded, SettingsError, load
 
 YES, NO, MISUSE = 0, 1, 2
 SWITCHING_PROTOCOLS = 101
-# Where no terminal tells its width, a line that is cut or wrapped cannot be searched.
-WIDTH_UNSEEN = 240
+# Where there is no terminal a program reads, and it cannot find what is wrapped: as good as no width.
+WIDTH_UNSEEN = 1_000_000
 
 app = typer.Typer(
     name="roomcast",
