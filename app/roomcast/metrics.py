@@ -162,7 +162,7 @@ class RelayCollector(Collector):
         )
         yield _histogram(
             "roomcast_handshake_duration_seconds",
-            "From a request's first byte to its answer, in seconds.",
+            "From accepting a connection to its 101, in seconds.",
             counters.handshake_duration,
         )
         yield CounterMetricFamily(
