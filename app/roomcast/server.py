@@ -324,7 +324,7 @@ def _announce(server: Server, journal: Journal, settings: Settings) -> None:
     journal.info(
         "serving",
         chat=f"{public}/" if settings.server.demo else "",
-        rooms=" ".join(f"{public.replace('http', 'ws', 1)}{room.path}" for room in settings.rooms),
+        rooms=[f"{public.replace('http', 'ws', 1)}{room.path}" for room in settings.rooms],
         metrics=f"{private}/metrics",
     )
     if any(template.origins.is_open for template in build_policies(settings).templates):

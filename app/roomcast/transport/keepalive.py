@@ -32,7 +32,7 @@ class KeepAlive:
         hub: Asked to sweep members that wait; see ``relay.room.Room.sweep``.
         clock: Seconds from a clock that never goes back.
         ping_interval_s: How often a member is pinged; 0: never.
-        pong_timeout_s: How long after that it may stay silent.
+        pong_timeout_s: How long after that it may stay silent; 0: for ever.
         write_timeout_s: How long a member may take nothing of what it is owed; 0: for ever.
     """
 
@@ -58,6 +58,7 @@ class KeepAlive:
         self._tick_s = ping_interval_s / _BUCKETS
         # In ticks, and always less than one round: else it would meet its own next ping.
         self._behind = min(max(round(pong_timeout_s / self._tick_s), 1), _BUCKETS - 1) if ping_interval_s else 1
+        self._is_silence_fatal = pong_timeout_s > 0
         loop = get_hub().loop
         self._timers = []
         if ping_interval_s:
@@ -108,7 +109,7 @@ class KeepAlive:
         late = (self._at - self._behind) % _BUCKETS
         pinged, self._pinged[late] = self._pinged[late], []
         for member in pinged:
-            if not member.is_heard:
+            if self._is_silence_fatal and not member.is_heard:
                 member.dismiss(Reason.PONG_TIMEOUT)
         self._pinged[self._at] = [member for member in list(self._buckets[self._at]) if member.ping()]
         self._at = (self._at + 1) % _BUCKETS
