@@ -1,15 +1,43 @@
-"""What one pass writes to one cohort: many frames, joined once, shared by all."""
+"""What one pass writes to one cohort: many frames, joined once, shared by all.
+
+A burst also knows what its bytes mean, so it does the counting: for most
+members all was taken and an addition counts them together; only for one whose
+write came short are the frames looked at.
+"""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message, WireFormat
 from roomcast.relay.reasons import Reason
 
+# Under names of their own, because the class looks its members up at the price
+# of ten additions.
+_TEXT = Kind.TEXT
+_BINARY = Kind.BINARY
+
+
+class Stop(NamedTuple):
+    """Where in a burst a write came short."""
+
+    cursor: int
+    """The offset of the last message that is done, or half written."""
+    half_written: Kind | None
+    """What the half-written frame carries; None where the write stopped between two frames."""
+    rest: memoryview
+    """What is unsent of that frame. A view of it alone: of the whole burst, it
+    would keep a megabyte alive for each of ten thousand stalled members."""
+
+
+_NOTHING = memoryview(b"")
+
 
 class Burst:
     """A batch of messages in one wire format.
+
+    ``senders`` are those of the batch's senders who must not get all of ``data``.
 
     Args:
         batch: The messages, in order.
@@ -18,35 +46,31 @@ class Burst:
             not, the burst remembers where each sender's frames lie.
     """
 
-    __slots__ = ("_binaries", "_spans", "_texts", "batch", "data", "senders", "uncarried", "wire_format")
+    __slots__ = ("_binaries", "_texts", "_uncarried", "batch", "data", "senders", "wire_format")
 
     def __init__(self, batch: Sequence[Message], wire_format: WireFormat, *, is_echoed: bool) -> None:
         self.batch = batch
         self.wire_format = wire_format
+        self.senders: dict[Member, list[tuple[int, int, Kind]]] = {}
         frames: list[bytes] = []
-        # By kind; the two plain names are for the sums that the hot path makes.
-        counts = {Kind.TEXT: 0, Kind.BINARY: 0}
-        self._spans: dict[Member, list[tuple[int, int, Kind]]] = {}
+        binaries = 0
         end = 0
         for message in batch:
             frame = message.frame(wire_format)
             if frame is None:
                 continue
             frames.append(frame)
-            counts[message.kind] += 1
-            start, end = end, end + len(frame)
-            if message.sender is not None and not is_echoed:
-                self._spans.setdefault(message.sender, []).append((start, end, message.kind))
+            if message.kind is _BINARY:
+                binaries += 1
+            if not is_echoed:
+                start, end = end, end + len(frame)
+                if message.sender is not None:
+                    self.senders.setdefault(message.sender, []).append((start, end, message.kind))
+        # One message is the usual burst of a small room: nothing to join.
         self.data = frames[0] if len(frames) == 1 else b"".join(frames)
-        self._texts = counts[Kind.TEXT]
-        self._binaries = counts[Kind.BINARY]
-        self.uncarried = len(batch) - len(frames)
-        self.senders = self._spans.keys()
-
-    @property
-    def frames(self) -> int:
-        """How many frames it holds."""
-        return self._texts + self._binaries
+        self._texts = len(frames) - binaries
+        self._binaries = binaries
+        self._uncarried = len(batch) - len(frames)
 
     def without(self, sender: Member) -> bytes:
         """Return the burst less the frames of one of its senders.
@@ -57,7 +81,7 @@ class Burst:
         view = memoryview(self.data)
         pieces: list[memoryview] = []
         position = 0
-        for start, end, _ in self._spans[sender]:
+        for start, end, _ in self.senders[sender]:
             pieces.append(view[position:start])
             position = end
         pieces.append(view[position:])
@@ -67,16 +91,46 @@ class Burst:
         """Count that the kernel took the whole burst for so many members."""
         wire_format = self.wire_format
         wire_format.sent_bytes += len(self.data) * members
-        wire_format.frames_sent[Kind.TEXT] += self._texts * members
-        wire_format.frames_sent[Kind.BINARY] += self._binaries * members
+        wire_format.frames_sent[_TEXT] += self._texts * members
+        wire_format.frames_sent[_BINARY] += self._binaries * members
         counters.delivered += (self._texts + self._binaries) * members
-        if self.uncarried:
-            counters.drop(Reason.UNSUPPORTED, self.uncarried * members)
+        if self._uncarried:
+            counters.drop(Reason.UNSUPPORTED, self._uncarried * members)
 
     def count_taken_without(self, counters: TemplateCounters, sender: Member) -> None:
         """Count that the kernel took, for one of its senders, all but its own frames."""
         self.count_taken(counters, 1)
-        for start, end, kind in self._spans[sender]:
+        for start, end, kind in self.senders[sender]:
             self.wire_format.sent_bytes -= end - start
             self.wire_format.frames_sent[kind] -= 1
             counters.delivered -= 1
+
+    def count_lost(self, counters: TemplateCounters, member: Member) -> None:
+        """Count that a member was found dead when the burst was offered to it."""
+        own = len(self.senders.get(member, ()))
+        counters.drop(Reason.GONE, self._texts + self._binaries - own)
+        counters.drop(Reason.UNSUPPORTED, self._uncarried)
+
+    def count_short(self, counters: TemplateCounters, member: Member, taken: int) -> Stop:
+        """Count what the kernel took for one member, where that was not all; return where it stopped.
+
+        ``taken`` is a number of bytes of ``data``, or of ``without(member)`` for one of the senders.
+        """
+        wire_format = self.wire_format
+        wire_format.sent_bytes += taken
+        cursor = self.batch[0].offset - 1
+        is_sender = member in self.senders
+        for message in self.batch:
+            frame = message.frame(wire_format)
+            if frame is None:
+                counters.drop(Reason.UNSUPPORTED, 1)
+            elif not (is_sender and message.sender is member):
+                if taken < len(frame):
+                    if taken == 0:
+                        break
+                    return Stop(message.offset, message.kind, memoryview(frame)[taken:])
+                taken -= len(frame)
+                wire_format.frames_sent[message.kind] += 1
+                counters.delivered += 1
+            cursor = message.offset
+        return Stop(cursor, None, _NOTHING)

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from math import inf
 from typing import Protocol
 
 from roomcast.relay.broker import Broker, Deliver
@@ -36,6 +35,8 @@ SERVED_PER_LOOK = 64
 # three times leaves a quarter of the core to flushing.
 PACE_ABOVE_S = 0.001
 PACE_FACTOR = 3.0
+
+_TEXT = Kind.TEXT
 
 # How early a timer may fire: the loop rounds, and rooms whose rest ends within
 # the same millisecond may as well go together.
@@ -98,8 +99,9 @@ class Hub:
         self._resting: list[tuple[float, int, Room]] = []
         self._tie = count()
         self._is_turn_asked_for = False
-        # When the earliest timer that was asked for will fire.
-        self._wake_at_s = inf
+        # When the timers that were asked for will fire, the earliest last. One is
+        # asked for only where it is earlier than all others, so this is a stack.
+        self._alarms_s: list[float] = []
         # Flushing time since `_due` was last empty: fifty rooms of 0.9 ms are
         # one busy relay, though none of them is a busy room.
         self._flush_s = 0.0
@@ -160,7 +162,7 @@ class Hub:
 
     def publish(self, room: Room, kind: Kind, payload: bytes, sender: Member) -> None:
         """Publish what a member of ``room`` sent. If the room owes too much, the member is read no further."""
-        if kind == Kind.TEXT:
+        if kind is _TEXT:
             room.counters.received_text += 1
         else:
             room.counters.received_binary += 1
@@ -172,23 +174,35 @@ class Hub:
     def deliver(self, message: Message) -> None:
         """Take a message from the broker into its room's log."""
         room = self.rooms.get(message.room)
-        if room is not None and room.append(message):
-            self._schedule(room)
+        if room is None or not room.append(message):
+            return
+        if self._line_up(room) and not self._is_turn_asked_for:
+            self._is_turn_asked_for = True
+            self._scheduler.soon(self.turn)
 
     def turn(self) -> None:
         """Flush rooms that are due, for about ``TURN_S``; ask for another turn if there is more to do."""
         self._is_turn_asked_for = False
+        self._flush_due()
+
+    def _wake(self) -> None:
+        """Take a turn because a timer has fired: about the one that was to fire first, and maybe too early."""
+        self._alarms_s.pop()
+        self._flush_due()
+
+    def _flush_due(self) -> None:
         started = now = self._clock()
-        self._wake_rested(now)
+        while self._resting and self._resting[0][0] <= now + TIMER_SLACK_S:
+            self._due.append(heappop(self._resting)[2])
         while self._due and now - started < TURN_S:
-            room = self._due.popleft()
-            now = self._flush(room, now)
-        if self._due:
-            self._is_turn_asked_for = True
-            self._scheduler.later(0.0, self.turn)
-        else:
+            now = self._flush(self._due.popleft(), now)
+        if not self._due:
             self._flush_s = 0.0
             self._ask_to_be_woken(now)
+        elif not self._is_turn_asked_for:
+            # Not `soon`: in a chain of those the loop would read nothing.
+            self._is_turn_asked_for = True
+            self._scheduler.later(0.0, self.turn)
 
     def _flush(self, room: Room, started: float) -> float:
         """Let one room go on with its pass; return the time at which it stopped."""
@@ -196,8 +210,8 @@ class Hub:
             room.flush(SERVED_PER_LOOK)
         except Exception as error:
             # This room is lost; the others must not be.
-            self._report(room, error)
-            room.abandon()
+            self._abandon(room, error)
+            return self._clock()
         now = self._clock()
         room.flush_s += now - started
         self._flush_s += now - started
@@ -206,9 +220,19 @@ class Hub:
             return now
         self._pace(room, now)
         self._forget_if_empty(room)
-        if room.at < room.log.head:
-            self._schedule(room)
+        if room.at < room.log.head and room.member_count:
+            self._line_up(room)
         return now
+
+    def _abandon(self, room: Room, error: Exception) -> None:
+        """End a room after a fault of ours. Whatever its members do now, all of them are told."""
+        self._report(room, error)
+        for member in room.abandon():
+            try:
+                member.fail()
+            except Exception as another:
+                self._report(room, another)
+        self._forget_if_empty(room)
 
     def _pace(self, room: Room, now: float) -> None:
         """A pass is over: decide when the room's next may begin."""
@@ -220,30 +244,26 @@ class Hub:
         if cost > PACE_ABOVE_S and room.pending_bytes < PASS_BYTES:
             room.not_before_s = now + min(PACE_FACTOR * cost, room.rules.gather_max_s)
 
-    def _schedule(self, room: Room) -> None:
-        """Put a room with something to flush in its place: due now, or resting."""
+    def _line_up(self, room: Room) -> bool:
+        """Put a room with something to flush in its place. Returns whether it is due now, and does not rest."""
         if room.not_before_s:
             now = self._clock()
             if now < room.not_before_s:
                 heappush(self._resting, (room.not_before_s, next(self._tie), room))
                 self._ask_to_be_woken(now)
-                return
+                return False
             room.not_before_s = 0.0
         self._due.append(room)
-        if not self._is_turn_asked_for:
-            self._is_turn_asked_for = True
-            self._scheduler.soon(self.turn)
-
-    def _wake_rested(self, now: float) -> None:
-        if self._wake_at_s <= now + TIMER_SLACK_S:
-            self._wake_at_s = inf
-        while self._resting and self._resting[0][0] <= now + TIMER_SLACK_S:
-            self._due.append(heappop(self._resting)[2])
+        return True
 
     def _ask_to_be_woken(self, now: float) -> None:
-        if self._resting and self._resting[0][0] < self._wake_at_s:
-            self._wake_at_s = self._resting[0][0]
-            self._scheduler.later(max(self._wake_at_s - now, 0.0), self.turn)
+        """Ask for a timer for the first room whose rest ends, unless one will fire before."""
+        if not self._resting:
+            return
+        ends_s = self._resting[0][0]
+        if not self._alarms_s or ends_s < self._alarms_s[-1]:
+            self._alarms_s.append(ends_s)
+            self._scheduler.later(max(ends_s - now, 0.0), self._wake)
 
     def _forget_if_empty(self, room: Room) -> None:
         if room.member_count == 0 and self.rooms.get(room.name) is room:

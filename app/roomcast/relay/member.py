@@ -48,7 +48,14 @@ class Member(Protocol):
         """End at once, for a fault of the relay's own. It is in no room any more."""
 
     def pause(self) -> None:
-        """Do not read from this member: its room owes more than it may."""
+        """Do not read from this member: its room owes more than it may.
+
+        What of it was read before may still be published.
+        """
 
     def resume(self) -> None:
-        """Read from it again."""
+        """Read from it again, but not before this has returned: the room is in the middle of its work.
+
+        One that leaves, or is parting, is not resumed: how it is read from then
+        on is its own business.
+        """

@@ -24,7 +24,7 @@ Nobody called from here may switch greenlets, so all see one order.
 from dataclasses import dataclass
 from typing import Literal
 
-from roomcast.relay.burst import Burst
+from roomcast.relay.burst import Burst, Stop
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.log import Log
 from roomcast.relay.member import Member
@@ -166,6 +166,9 @@ class Room:
 
     def part(self, member: Member, reason: Reason) -> None:
         """Say goodbye to a member, behind all that it is owed. The caller no longer reads from it."""
+        if member in self._paused:
+            # It will publish no more: it must not be resumed when the others are.
+            self._release(member)
         if member not in self._laggards and self._services is None and self.at == self.log.head:
             self.leave(member, reason)
             member.finish(reason)
@@ -177,6 +180,8 @@ class Room:
 
         It is counted by offset: messages of its own among them are included,
         because looking at each would cost a thousand dying laggards seconds.
+        For a member that was up to date, what is not yet flushed counts as
+        published after it had gone.
         """
         lag = self._laggards.pop(member, None)
         if lag is None:
@@ -191,17 +196,18 @@ class Room:
         self.counters.members -= 1
         self._trim()
 
-    def abandon(self) -> None:
-        """End every member at once, after a fault of the relay's own in this room."""
+    def abandon(self) -> list[Member]:
+        """Take every member out, after a fault of the relay's own in this room. The caller ends them."""
         self._services = None
-        for member in [*self._laggards, *(member for cohort in self._cohorts.values() for member in cohort)]:
+        members = [*self._laggards, *(member for cohort in self._cohorts.values() for member in cohort)]
+        for member in members:
             self.leave(member, Reason.INTERNAL)
-            member.fail()
+        return members
 
     # --- messages out: the cohorts
 
     def flush(self, budget: int) -> int:
-        """Go on with the pass, or begin one; serve about ``budget`` members.
+        """Go on with the pass, or begin one; serve ``budget`` members at most.
 
         Returns:
             How many were served. The pass goes on while ``is_flushing``.
@@ -210,11 +216,12 @@ class Room:
             if self.at == self.log.head:
                 return 0
             self._services = self._begin_pass()
+        services = self._services
         served = 0
-        for service in self._services:
-            while not service.is_done and served < budget:
-                served += self._serve(service, budget - served)
-        if all(service.is_done for service in self._services):
+        for service in services:
+            served += self._serve(service, budget - served)
+        # They are served one after the other, so the last one's end is the pass's.
+        if not services or services[-1].is_done:
             self._services = None
             self._end_pass()
         return served
@@ -233,11 +240,12 @@ class Room:
         batch = self.log.batch(self.at, self.log.head, PASS_BYTES)
         self.at = batch[-1].offset
         self.pending_bytes -= sum([message.size_bytes for message in batch])
-        return [
-            _Service(Burst(batch, wire_format, is_echoed=self.rules.echo), list(cohort))
-            for wire_format, cohort in self._cohorts.items()
-            if cohort
-        ]
+        services: list[_Service] = []
+        for wire_format, cohort in self._cohorts.items():
+            if cohort:
+                burst = Burst(batch, wire_format, is_echoed=self.rules.echo)
+                services.append(_Service(burst, list(cohort)))
+        return services
 
     def _serve(self, service: _Service, budget: int) -> int:
         """Offer the burst to the next members. Per member: one send, nothing else."""
@@ -267,10 +275,8 @@ class Room:
 
     def _end_pass(self) -> None:
         if self._parting:
-            for member, (close_at, reason) in list(self._parting.items()):
-                if close_at <= self.at and member not in self._laggards:
-                    self.leave(member, reason)
-                    member.finish(reason)
+            for member in [member for member in self._parting if member not in self._laggards]:
+                self._finish_if_served(member)
         if self._paused and self.pending_bytes * 2 <= self.rules.pending_max_bytes:
             for member in list(self._paused):
                 self._release(member)
@@ -300,7 +306,8 @@ class Room:
         del self._laggards[member]
         self.counters.laggards -= 1
         self._enter_cohort(member)
-        self._finish_if_parting(member)
+        if member in self._parting:
+            self._finish_if_served(member)
         self._trim()
 
     def sweep(self, member: Member) -> None:
@@ -315,8 +322,11 @@ class Room:
         is_sender = member in burst.senders
         data = burst.without(member) if is_sender else burst.data
         taken = member.offer(data) if data else 0
-        if taken != len(data):
-            self._fall_behind(member, taken, burst)
+        if taken < 0:
+            # Dead. It has left or will do so, and is counted by its cursor then.
+            return
+        if taken < len(data):
+            self._stop_at(member, lag, burst.count_short(self.counters, member, taken))
             return
         if is_sender:
             burst.count_taken_without(self.counters, member)
@@ -327,35 +337,22 @@ class Room:
             member.want_write()
 
     def _fall_behind(self, member: Member, taken: int, burst: Burst) -> None:
-        """Find, in the batch, the frame in which the write stopped, and go on from there later."""
-        lag = self._laggards.get(member)
+        """Make a laggard of a member that did not take the whole burst."""
         if taken < 0:
-            # Dead: it leaves by itself. A laggard is then counted by its cursor.
-            if lag is None:
-                self.counters.drop(Reason.GONE, burst.frames)
+            # Dead. It has left or will do so, and nobody else accounts for this burst.
+            burst.count_lost(self.counters, member)
             return
-        if lag is None:
-            del self._cohorts[member.wire_format][member]
-            lag = self._laggards[member] = _Lag(burst.batch[0].offset - 1)
-            self.counters.laggards += 1
-        member.wire_format.sent_bytes += taken
-        for message in burst.batch:
-            is_own = message.sender is member and not self.rules.echo
-            frame = None if is_own else message.frame(member.wire_format)
-            if frame is not None and taken < len(frame):
-                if taken:
-                    # A view of this frame alone. Of the whole burst it would
-                    # keep a megabyte alive for each of ten thousand members.
-                    member.hold(memoryview(frame)[taken:])
-                    lag.half_written = message.kind
-                    lag.cursor = message.offset
-                break
-            lag.cursor = message.offset
-            if frame is not None:
-                taken -= len(frame)
-                self._count_frame(member, message.kind)
-            elif not is_own:
-                self.counters.drop(Reason.UNSUPPORTED, 1)
+        del self._cohorts[member.wire_format][member]
+        lag = self._laggards[member] = _Lag(self.at)
+        self.counters.laggards += 1
+        self._stop_at(member, lag, burst.count_short(self.counters, member, taken))
+
+    def _stop_at(self, member: Member, lag: _Lag, stop: Stop) -> None:
+        """Remember where a laggard's bytes end, and go on from there when it can be written to."""
+        lag.cursor = stop.cursor
+        lag.half_written = stop.half_written
+        if stop.rest:
+            member.hold(stop.rest)
         member.want_write()
 
     def _has_overflowed(self, lag: _Lag) -> bool:
@@ -378,8 +375,9 @@ class Room:
         # In mid-pass too: the pass has its own list, and `at` is its end.
         self._cohorts.setdefault(member.wire_format, {})[member] = None
 
-    def _finish_if_parting(self, member: Member) -> None:
-        close_at, reason = self._parting.get(member, (self.at + 1, Reason.PEER))
+    def _finish_if_served(self, member: Member) -> None:
+        """Let a parting member go, if all that was published before its goodbye is served."""
+        close_at, reason = self._parting[member]
         if close_at <= self.at:
             self.leave(member, reason)
             member.finish(reason)

@@ -1,0 +1,160 @@
+"""A small but real member: frames of a made-up format, and a kernel that takes so many bytes.
+
+It does what the relay asks of a member, and what a transport adds: the rest of
+a half-written frame goes out first, then control frames, then what the room
+has to say, and a close frame last. The peer reads when the test says so.
+"""
+
+import re
+from collections.abc import Callable
+
+from roomcast.relay.member import Member
+from roomcast.relay.message import Kind, Message
+from roomcast.relay.reasons import Reason
+
+ROOMY = 10**9
+"""A kernel, or a reader, that takes everything."""
+GOODBYE = b"{goodbye}"
+
+
+class BracketFormat:
+    """A wire format that a person can read: the payload between two brackets."""
+
+    def __init__(self, brackets: bytes = b"<>", *, carries_binary: bool = True) -> None:
+        self.frames_sent = [0] * 16
+        self.sent_bytes = 0
+        self.left, self.right = brackets[:1], brackets[1:]
+        self.carries_binary = carries_binary
+        self.encoded: list[bytes] = []
+
+    def encode(self, kind: Kind, payload: bytes) -> bytes | None:
+        self.encoded.append(payload)
+        if kind is Kind.BINARY and not self.carries_binary:
+            return None
+        return self.left + payload + self.right
+
+
+class FakeMember:
+    """One connection: the relay's end of it, and the peer's."""
+
+    def __init__(self, wire_format: BracketFormat, capacity: int = ROOMY) -> None:
+        self.wire_format = wire_format
+        self.capacity = capacity
+        self.is_dead = False
+        self.is_paused = False
+        self.is_waiting = False
+        # Why it ended, or None.
+        self.ending: Reason | None = None
+        # All that the kernel took, and how much of it the peer has read.
+        self.taken = bytearray()
+        self.read_bytes = 0
+        # How much of it the member wrote by itself: rests of frames, and control frames.
+        self.own_bytes = 0
+        self.offers: list[bytes] = []
+        self.on_offer: Callable[[], None] = lambda: None
+        self._feed: Callable[[Member], None] = lambda _: None
+        self._rest: memoryview | None = None
+        self._controls: list[bytes] = []
+
+    def enter(self, feed: Callable[[Member], None]) -> None:
+        """Remember what the room wants to be called when there is space again."""
+        self._feed = feed
+
+    # --- what the relay asks
+
+    def offer(self, data: bytes) -> int:
+        self.on_offer()
+        if self.is_dead:
+            return -1
+        if self.is_waiting:
+            return 0
+        assert self._rest is None, "the room overtakes a half-written frame"
+        self.offers.append(data)
+        return self._write(data)
+
+    def hold(self, rest: memoryview) -> None:
+        assert self._rest is None, "two half-written frames"
+        self._rest = rest
+
+    def want_write(self) -> None:
+        self.is_waiting = True
+
+    def finish(self, reason: Reason) -> None:
+        self.ending = reason
+        self.control(GOODBYE)
+
+    def overflowed(self) -> None:
+        self.ending = Reason.LAGGING
+        self.control(GOODBYE)
+
+    def fail(self) -> None:
+        self.ending = Reason.INTERNAL
+        self.is_dead = True
+
+    def pause(self) -> None:
+        assert not self.is_paused, "paused twice"
+        self.is_paused = True
+
+    def resume(self) -> None:
+        assert self.is_paused, "resumed, but it was not paused"
+        self.is_paused = False
+
+    # --- what its transport and its peer do
+
+    def control(self, frame: bytes) -> None:
+        """Write a control frame now, or when its turn comes."""
+        if self.is_dead:
+            return
+        if self.is_waiting:
+            self._controls.append(frame)
+            return
+        taken = self._write(frame)
+        self.own_bytes += taken
+        if taken < len(frame):
+            self.hold(memoryview(frame)[taken:])
+            self.is_waiting = True
+
+    def drain(self, size: int = ROOMY) -> None:
+        """Let the peer read so many bytes, and write what now finds space."""
+        self.read_bytes = min(self.read_bytes + size, len(self.taken))
+        if self.is_waiting and not self.is_dead and self._write_own():
+            self.is_waiting = False
+            self._feed(self)
+
+    @property
+    def rest(self) -> bytes:
+        """What is unsent of the frame that is half written."""
+        return b"" if self._rest is None else bytes(self._rest)
+
+    @property
+    def received(self) -> bytes:
+        """What the peer has read."""
+        return bytes(self.taken[: self.read_bytes])
+
+    def frames(self) -> list[bytes]:
+        """What the peer has read, frame by frame."""
+        return re.findall(rb"<[^>]*>|\[[^\]]*\]|\{[^}]*\}", self.received)
+
+    def _write_own(self) -> bool:
+        """Write the half frame, then the control frames; return whether all is out."""
+        while True:
+            if self._rest is None and self._controls:
+                self._rest = memoryview(self._controls.pop(0))
+            if self._rest is None:
+                return True
+            taken = self._write(self._rest)
+            self.own_bytes += taken
+            if taken < len(self._rest):
+                self._rest = self._rest[taken:]
+                return False
+            self._rest = None
+
+    def _write(self, data: bytes | memoryview) -> int:
+        taken = min(len(data), self.capacity - (len(self.taken) - self.read_bytes))
+        self.taken += data[:taken]
+        return taken
+
+
+def message(offset: int, payload: bytes = b"", kind: Kind = Kind.TEXT, sender: Member | None = None) -> Message:
+    """Return a message of one room; its payload is its offset, unless the test wants another."""
+    return Message("/rooms/a", offset, kind, payload or b"%d" % offset, sender)

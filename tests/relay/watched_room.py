@@ -1,0 +1,324 @@
+"""A room under watch: whatever is done to it, all that it promises is checked at once.
+
+The watcher keeps its own, simple account of who is owed what, and reads every
+byte that a member's kernel took. It looks into the room only where a promise is
+about something that cannot be seen from outside: who stands where.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+
+from roomcast.relay.counters import TemplateCounters
+from roomcast.relay.member import Member
+from roomcast.relay.message import Kind, Message
+from roomcast.relay.reasons import Reason
+from roomcast.relay.room import Room, RoomRules, _Lag
+from tests.relay.fake_wire import GOODBYE, BracketFormat, FakeMember, message
+
+
+class Listener(FakeMember):
+    """A member, and what the watcher knows about it."""
+
+    def __init__(self, wire_format: BracketFormat, capacity: int, start: int) -> None:
+        super().__init__(wire_format, capacity)
+        # Its share of the room's messages: those after `start`, up to `end` once it has left.
+        self.start = start
+        self.end: int | None = None
+        self.close_at: int | None = None
+        self.has_said_goodbye = False
+        # How far its bytes were read, and what came: the newest offset, and the
+        # one that may come next at the earliest.
+        self.checked_bytes = 0
+        self.frames_seen = 0
+        self.heard = start
+        self.next = start + 1
+        # The offsets that it sent itself; the ranges that it was made to skip,
+        # and those that are counted as dropped, whoever sent what is in them.
+        self.sent: list[int] = []
+        self.skipped: list[tuple[int, int]] = []
+        self.dropped: list[tuple[int, int]] = []
+
+    @property
+    def is_present(self) -> bool:
+        return self.end is None
+
+
+class WatchedRoom:
+    """A room, its members, and the messages ever published in it."""
+
+    def __init__(self, rules: RoomRules) -> None:
+        self.rules = rules
+        self.counters = TemplateCounters("rooms")
+        self.room = Room("/rooms/a", rules, self.counters)
+        self.members: list[Listener] = []
+        self.published: list[Message] = []
+        self.formats = BracketFormat(b"<>"), BracketFormat(b"[]", carries_binary=False)
+        self._first_of_pass = 1
+        self._first_held = 1
+        # Frames that were half written when their reader left, and may have come out whole after all.
+        self._late_frames: list[tuple[Listener, int]] = []
+
+    def present(self) -> list[Listener]:
+        """Those who are in the room."""
+        return [member for member in self.members if member.is_present]
+
+    def publishers(self) -> list[Listener]:
+        """Those whom the transport reads from."""
+        return [one for one in self.present() if not one.is_dead and not one.is_paused and one.close_at is None]
+
+    # --- what may happen to a room
+
+    def publish(self, sender: Listener | None, kind: Kind, padding: int) -> None:
+        offset = self.room.log.head + 1
+        if sender is not None and not sender.wire_format.carries_binary:
+            # Nobody sends what its own dialect cannot carry.
+            kind = Kind.TEXT
+        said = message(offset, b"%d" % offset + b"x" * padding, kind, sender)
+        self.published.append(said)
+        must_tell_hub = not self.room.is_flushing and offset == self.room.at + 1
+        assert self.room.append(said) is must_tell_hub
+        if sender is not None:
+            sender.sent.append(offset)
+            if self.room.is_over_pending:
+                self.room.hold_back(sender)
+        self.check()
+
+    def flush(self, budget: int) -> None:
+        if not self.room.is_flushing:
+            self._first_of_pass = self.room.at + 1
+        assert self.room.flush(budget) <= budget
+        self.check()
+
+    def join(self, format_index: int, capacity: int) -> None:
+        member = Listener(self.formats[format_index], capacity, self.room.at)
+        self.members.append(member)
+        member.enter(self._feed)
+        self.room.join(member)
+        self.check()
+
+    def part(self, member: Listener) -> None:
+        if member.close_at is None:
+            member.close_at = self.room.log.head
+        self.room.part(member, Reason.RESTART)
+        self.check()
+
+    def leave(self, member: Listener) -> None:
+        """Its connection is gone, and the transport has noticed."""
+        self._depart(member)
+        self.check()
+
+    def die(self, member: Listener) -> None:
+        """Its connection is gone; the transport will notice later."""
+        member.is_dead = True
+
+    def die_when_offered(self, member: Listener) -> None:
+        """Its connection is gone; the transport notices in the middle of an offer, and leaves at once."""
+        member.on_offer = lambda: self._depart(member)
+
+    def control(self, member: Listener) -> None:
+        member.control(b"{pong}")
+        self.check()
+
+    def drain(self, member: Listener, size: int) -> None:
+        member.drain(size)
+        self.check()
+
+    def sweep(self, member: Listener) -> None:
+        self._watch_overflow(member, self.room.sweep, may_wait=self.rules.overflow == "skip")
+        self.check()
+
+    def settle(self) -> None:
+        """Let everybody read until nothing is owed, and see that nothing is left over."""
+        for member in self.present():
+            if member.is_dead:
+                self.leave(member)
+        while self.room.is_flushing or self.room.at < self.room.log.head or any(map(_is_busy, self.members)):
+            self.flush(3)
+            for member in self.members:
+                member.drain()
+            self.check()
+        self._check_end()
+
+    # --- how it is done
+
+    def _depart(self, member: Listener) -> None:
+        if not member.is_present:
+            return
+        lag = self.room._laggards.get(member)
+        if lag is None:
+            member.end = self.room.at
+        else:
+            self._give_up(member, lag)
+        member.is_dead = True
+        self.room.leave(member, Reason.GONE)
+
+    def _feed(self, member: Member) -> None:
+        assert isinstance(member, Listener)
+        self._watch_overflow(member, self.room.feed, may_wait=False)
+
+    def _watch_overflow(self, member: Listener, act: Callable[[Member], None], *, may_wait: bool) -> None:
+        """Let the room look after a member; see that it is made to skip what it must, and nothing else."""
+        room = self.room
+        lag = room._laggards.get(member)
+        cursor = member.start if lag is None else lag.cursor
+        first_held = room.log.first
+        before = self.counters.dropped.get(Reason.LAGGING, 0)
+        act(member)
+        dropped = self.counters.dropped.get(Reason.LAGGING, 0) - before
+        assert (dropped > 0) is (lag is not None and cursor < first_held - 1 and not may_wait)
+        if not dropped:
+            return
+        if self.rules.overflow == "skip":
+            assert cursor + dropped == max(first_held, room.at) - 1
+            member.skipped.append((cursor, cursor + dropped))
+            member.dropped.append((cursor, cursor + dropped))
+        else:
+            assert lag is not None
+            assert member.ending is Reason.LAGGING
+            member.skipped.append((cursor, room.log.head))
+            self._give_up(member, lag)
+
+    def _give_up(self, member: Listener, lag: _Lag) -> None:
+        """Note that the room counts all that a laggard was owed as dropped, its half-written frame too."""
+        member.end = self.room.log.head
+        member.dropped.append((_last_whole(lag), member.end))
+        if lag.half_written is not None:
+            self._late_frames.append((member, lag.cursor))
+
+    # --- what must hold
+
+    def check(self) -> None:
+        for member in self.members:
+            if member.ending is not None and member.is_present:
+                member.end = self.room.at
+            self._read(member)
+        unserved = self._unserved()
+        for member in self.members:
+            if not member.is_dead and member.is_present:
+                self._check_place(member, unserved)
+        self._check_log()
+        self._check_numbers(unserved)
+
+    def _read(self, member: Listener) -> None:
+        """Read what the kernel took since: whole frames, in order, none twice, none left out."""
+        taken = member.taken
+        while (start := member.checked_bytes) < len(taken):
+            is_control = taken[start : start + 1] == b"{"
+            assert is_control or taken[start : start + 1] == member.wire_format.left, "a torn stream"
+            end = taken.find(b"}" if is_control else member.wire_format.right, start) + 1
+            if end == 0:
+                return
+            assert not member.has_said_goodbye, "a frame after the close frame"
+            member.checked_bytes = end
+            if is_control:
+                self._read_control(member, taken[start:end])
+                continue
+            member.heard = int(taken[start + 1 : end - 1].rstrip(b"x"))
+            assert member.heard == self._next(member)
+            member.next += 1
+            member.frames_seen += 1
+
+    def _read_control(self, member: Listener, frame: bytearray) -> None:
+        member.has_said_goodbye = frame == GOODBYE
+        if member.has_said_goodbye and member.close_at is not None:
+            assert self._next(member) > member.close_at, "a close frame before what was published before it"
+
+    def _next(self, member: Listener) -> int:
+        """Return the offset of the next message that this member must get, or the one after the newest."""
+        while member.next <= len(self.published) and not self._is_due(member, self.published[member.next - 1]):
+            member.next += 1
+        return member.next
+
+    def _is_due(self, member: Listener, said: Message) -> bool:
+        if said.sender is member and not self.rules.echo:
+            return False
+        if said.kind is Kind.BINARY and not member.wire_format.carries_binary:
+            return False
+        return not any(after < said.offset <= until for after, until in member.skipped)
+
+    def _unserved(self) -> set[Member]:
+        """Those whom the running pass has not come to."""
+        services = self.room._services or []
+        return {member for service in services for member in service.members[service.position :]}
+
+    def _check_place(self, member: Listener, unserved: set[Member]) -> None:
+        lag = self.room._laggards.get(member)
+        if lag is None:
+            at = self._first_of_pass - 1 if member in unserved else self.room.at
+            assert member.heard <= at < self._next(member)
+            return
+        assert member.is_waiting, "a laggard that nobody will wake"
+        assert lag.cursor <= self.room.at
+        assert member not in unserved
+        if lag.half_written is None:
+            assert member.heard <= lag.cursor < self._next(member)
+        elif member.heard < lag.cursor:
+            assert self._next(member) == lag.cursor
+        else:
+            # The frame is out, and the room will be told when the control frame behind it is, too.
+            assert member.heard == lag.cursor < self._next(member)
+
+    def _check_log(self) -> None:
+        room = self.room
+        assert room.log.first <= room.at + 1, "what nobody was sent is forgotten"
+        pending_bytes = sum(said.size_bytes for said in self.published[room.at :])
+        assert room.pending_bytes == pending_bytes
+        if room.is_flushing:
+            assert room.log.first == self._first_held, "trimmed while a pass runs"
+        elif room.has_laggards:
+            assert room.log.size_bytes - pending_bytes <= self.rules.lag_max_bytes
+        else:
+            assert room.log.first == room.at + 1, "kept for nobody"
+        self._first_held = room.log.first
+
+    def _check_numbers(self, unserved: set[Member]) -> None:
+        """Each message, for each member, was delivered, dropped, its own, or is still owed."""
+        counters = self.counters
+        done = sum(self._done(member, unserved) for member in self.members)
+        assert counters.delivered + sum(counters.dropped.values()) == done
+        present = self.present()
+        assert counters.members == self.room.member_count == len(present)
+        assert counters.laggards == len(self.room._laggards)
+        paused = [member for member in present if member.is_paused and member.close_at is None]
+        assert counters.publishers_paused == len(paused)
+        if not self.room.is_flushing and self.room.pending_bytes * 2 <= self.rules.pending_max_bytes:
+            assert not paused, "a publisher that nobody will read again"
+
+    def _done(self, member: Listener, unserved: set[Member]) -> int:
+        """How many messages are done with for this member, less its own that it was not sent."""
+        lag = self.room._laggards.get(member)
+        if member in unserved:
+            until = self._first_of_pass - 1
+        elif lag is not None:
+            until = _last_whole(lag)
+        else:
+            until = self.room.at if member.end is None else member.end
+        own = 0 if self.rules.echo else _count_within(member.sent, member.start, until)
+        dropped = sum(_count_within(member.sent, max(after, member.start), up_to) for after, up_to in member.dropped)
+        return until - member.start - own + (0 if self.rules.echo else dropped)
+
+    def _check_end(self) -> None:
+        for member in self.present():
+            assert member.close_at is None, "never told goodbye"
+            assert self._next(member) > len(self.published), "never told all"
+        late = sum(member.heard >= offset for member, offset in self._late_frames)
+        assert sum(member.frames_seen for member in self.members) == self.counters.delivered + late
+        assert sum(sum(of.frames_sent) for of in self.formats) == self.counters.delivered
+        for wire_format in self.formats:
+            readers = [member for member in self.members if member.wire_format is wire_format]
+            assert wire_format.sent_bytes == sum(len(one.taken) - one.own_bytes for one in readers)
+        for member in self.present():
+            self.leave(member)
+        assert self.room.member_count == self.counters.laggards == self.counters.publishers_paused == 0
+
+
+def _is_busy(member: Listener) -> bool:
+    return not member.is_dead and (member.is_waiting or member.read_bytes < len(member.taken))
+
+
+def _last_whole(lag: _Lag) -> int:
+    return lag.cursor - (lag.half_written is not None)
+
+
+def _count_within(offsets: list[int], after: int, until: int) -> int:
+    return bisect_right(offsets, until) - bisect_right(offsets, after)
