@@ -10,8 +10,10 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from roomcast.api.app import create_app
 from roomcast.api.wsgi import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX, Patience
 from tests.api.visit import HANG_S, Connect, Diary, OpenDoor, ask, greet, read_all, send
+from tests.idle import idle_counters, idle_hub
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -68,6 +70,21 @@ def test_requests_sent_in_one_go_are_answered_in_turn(connect: Connect, open_doo
     answers = send(connect(open_door(greet)), (START + b"\r\n") * 2 + START + b"Connection: close\r\n\r\n")
 
     assert answers.count(b"hello\n") == 3
+
+
+def test_head_is_answered_without_a_body_and_the_connection_goes_on(
+    connect: Connect, open_door: OpenDoor, diary: Diary
+) -> None:
+    door = open_door(create_app(idle_hub("rooms"), idle_counters(), lambda: True, diary.journal))
+    client = connect(door)
+
+    client.sendall(b"HEAD /metrics HTTP/1.1\r\nHost: roomcast\r\n\r\n")
+    answers = send(client, b"GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n")
+
+    first, second, body = answers.split(b"\r\n\r\n")
+    assert b"content-type: text/plain; version=0.0.4" in first
+    assert second.startswith(b"HTTP/1.1 200 OK")
+    assert body == b"ready\n"
 
 
 def test_connection_that_asks_for_nothing_is_closed(connect: Connect, open_door: OpenDoor) -> None:

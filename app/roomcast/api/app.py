@@ -102,4 +102,5 @@ def _refuse_path(*_: object, **__: object) -> None:
 
 def _serialize(_: Request, response: Response, error: HTTPError) -> None:
     response.content_type = CONTENT_TYPE
-    response.data = problem(error.status_code, error.description or "see the title")
+    # The one error that Falcon raises here without a word of its own.
+    response.data = problem(error.status_code, error.description or "Allow names the methods of this path")
