@@ -149,11 +149,13 @@ FIGURES = (
             Bound("memory_grown_kib", label, LAG_MAX_KIB + 1000 * 2 * SEND_BUFFER_KIB) for label in ("close", "skip")
         ),
     ),
+    # The generator reads for 1,000 members with one core, so it falls behind. Where that closes members,
+    # the room would empty and the load with it.
     _alone(
         "flood",
         "100 publishers of 16 KiB messages into 1,000, as fast as they can",
         "-m 1000 -P 100 -s 16384 -F -d 8",
-        SERVED,
+        SKIPPING,
         Bound("rss_drift_kib", "roomcast", 4096),
         Bound("loop_late_50ms", "roomcast", 0),
     ),

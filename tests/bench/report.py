@@ -62,6 +62,18 @@ def judgements(results: Results) -> Iterator[tuple[Figure, Judgement]]:
                 yield figure, judgement
 
 
+def do_all_hold(results: Results) -> bool:
+    """Return whether each bound of what was measured was judged, and holds; without Bun, its bounds are not."""
+    if any(
+        not results[figure.name].get(bound.of)
+        for figure in FIGURES
+        if figure.name in results
+        for bound in figure.bounds
+    ):
+        return False
+    return all(judgement.does_hold for _, judgement in judgements(results))
+
+
 def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 

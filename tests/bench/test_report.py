@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.bench.figures import FIGURES, Bound
 from tests.bench.kit import late_turns
-from tests.bench.report import bounds_table, judge, load, save, values_table
+from tests.bench.report import bounds_table, do_all_hold, judge, load, save, values_table
 
 BOUND = Bound("cpu_us_per_delivery", "roomcast", 1.25, against="floor")
 
@@ -36,6 +36,15 @@ def test_bound_of_a_value_needs_no_other_entry() -> None:
 def test_nothing_is_judged_of_an_entry_that_did_not_run() -> None:
     assert judge(BOUND, {"roomcast": cpu(1.0)}) is None
     assert judge(BOUND, {"floor": cpu(1.0)}) is None
+
+
+def test_bounds_hold_when_those_that_could_be_judged_do() -> None:
+    assert do_all_hold({"one-to-1000": {"roomcast": cpu(1.2), "floor": cpu(1.0)}})
+    assert not do_all_hold({"one-to-1000": {"roomcast": cpu(1.5), "floor": cpu(1.0)}})
+
+
+def test_no_bound_holds_of_a_roomcast_that_did_not_run_to_the_end() -> None:
+    assert not do_all_hold({"one-to-1000": {"floor": cpu(1.0)}})
 
 
 def test_tables_name_the_figure_its_bound_and_the_verdict() -> None:

@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STAMP_SIZE = 18, HEAD_MAX = 14, LATENCIES_MAX = 4000000, READ_SIZE = 1 << 20 };
+enum { STAMP_SIZE = 18, HEAD_MAX = 14, PONG_MAX = 6 + 125, LATENCIES_MAX = 4000000, READ_SIZE = 1 << 20 };
 enum { OPCODE_BINARY = 2, OPCODE_CLOSE = 8, OPCODE_PING = 9 };
 
 static struct {
@@ -51,8 +51,11 @@ struct member {
   int owed;                 /* messages to publish once the socket takes bytes again */
   uint8_t *inbox;           /* the beginning of a frame whose end has not arrived */
   size_t inbox_size, inbox_capacity;
-  uint8_t *frame;           /* publishers only: the frame being written, */
+  uint8_t *frame;           /* the frame being written, */
   size_t frame_size, sent;  /* and how much of it the kernel has taken */
+  uint8_t pong[PONG_MAX];   /* owed too, between two frames */
+  size_t pong_size;
+  bool is_waiting;          /* for the socket to take bytes */
 };
 
 static struct member *members;
@@ -134,42 +137,44 @@ static void watch(struct member *m, uint32_t events, int operation) {
     fail("epoll_ctl");
 }
 
+/* The next frame that is owed, if any: a pong before a message. */
+static bool load_frame(struct member *m) {
+  if (!m->frame)
+    m->frame = malloc(want.size + HEAD_MAX > PONG_MAX ? want.size + HEAD_MAX : PONG_MAX);
+  if (m->pong_size) {
+    memcpy(m->frame, m->pong, m->pong_size);
+    m->frame_size = m->pong_size;
+    m->sent = m->pong_size = 0;
+    return true;
+  }
+  if (!m->owed && !(want.is_flood && m->is_publisher))
+    return false;
+  build_frame(m);
+  m->owed -= m->owed > 0;
+  published++;
+  return true;
+}
+
 /* Write until nothing is owed or the kernel takes no more; then EPOLLOUT goes on from here. */
 static void drain(struct member *m) {
-  while (m->sent < m->frame_size || m->owed || want.is_flood) {
-    if (m->sent == m->frame_size) {
-      build_frame(m);
-      m->owed -= m->owed > 0;
-      published++;
-    }
+  while (m->sent < m->frame_size || load_frame(m)) {
     ssize_t n = write(m->fd, m->frame + m->sent, m->frame_size - m->sent);
     if (n < 0 && errno != EAGAIN)
       fail("write");
     m->sent += n > 0 ? n : 0;
-    if (m->sent < m->frame_size) {
-      watch(m, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
-      return;
-    }
+    if (m->sent < m->frame_size)
+      break;
   }
-  watch(m, EPOLLIN, EPOLL_CTL_MOD);
+  bool must_wait = m->sent < m->frame_size;
+  if (must_wait != m->is_waiting)
+    watch(m, must_wait ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
+  m->is_waiting = must_wait;
 }
 
 static void publish(struct member *m) {
   m->owed++;
-  if (m->sent < m->frame_size)
-    return;
-  build_frame(m);
-  published++;
-  m->owed--;
-  ssize_t n = write(m->fd, m->frame, m->frame_size);
-  if (n != (ssize_t)m->frame_size) {
-    if (n < 0 && errno != EAGAIN)
-      fail("write");
-    m->sent = n > 0 ? n : 0;
-    watch(m, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
-    return;
-  }
-  m->sent = m->frame_size;
+  if (!m->is_waiting)
+    drain(m);
 }
 
 /* ---- Reading ---- */
@@ -199,10 +204,11 @@ static void on_control(struct member *m, int opcode, const uint8_t *payload, uin
     exit(4);
   }
   if (opcode == OPCODE_PING && size < 126) {
-    uint8_t pong[6 + 125] = {0x8a, 0x80 | size}; /* a key of zeros masks nothing */
-    memcpy(pong + 6, payload, size);
-    if (write(m->fd, pong, 6 + size) < 0)
-      fail("pong");
+    memcpy(m->pong, (uint8_t[6]){0x8a, 0x80 | size}, 6); /* a key of zeros masks nothing */
+    memcpy(m->pong + 6, payload, size);
+    m->pong_size = 6 + size;
+    if (!m->is_waiting)
+      drain(m);
   }
 }
 
@@ -313,8 +319,6 @@ static void join(int number) {
   shake_hands(m, number / want.members);
   fcntl(m->fd, F_SETFL, O_NONBLOCK);
   m->is_publisher = place < want.publishers;
-  if (m->is_publisher)
-    m->frame = malloc(want.size + HEAD_MAX);
   if (place < want.members - want.stalled)
     watch(m, EPOLLIN, EPOLL_CTL_ADD);
 }
