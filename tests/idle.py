@@ -1,11 +1,12 @@
-"""A hub without an event loop, for tests that look at its counters and move no message."""
+"""A relay without an event loop, for tests that look at its counters and move no message."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from roomcast.brokers.memory import MemoryBroker
-from roomcast.metrics import TransportCounters
+from roomcast.logs import Journal, Record
+from roomcast.metrics import RelayCollector, TransportCounters
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
 
@@ -31,6 +32,15 @@ def idle_hub(*templates: str) -> Hub:
 def idle_counters() -> TransportCounters:
     """Return the counters of a public door that nobody has knocked at."""
     return TransportCounters(dialects=["rfc6455", "hixie76"], outcomes=["accepted", "origin"])
+
+
+def idle_collector() -> RelayCollector:
+    """Return the collector of a relay with one template, to which nothing has happened yet."""
+    return RelayCollector(idle_hub("rooms"), idle_counters(), Journal(_fail_to_write), lambda: True)
+
+
+def _fail_to_write(record: Record) -> None:
+    raise AssertionError(f"an idle relay has something to say: {record}")
 
 
 def _fail(room: Room, error: Exception) -> None:

@@ -29,6 +29,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from roomcast.logs import Journal
 from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
@@ -66,7 +67,6 @@ class TransportCounters:
         "handshake_duration",
         "handshakes",
         "is_draining",
-        "logs_dropped",
         "loop_lag",
         "origin_report_only",
         "received_bytes",
@@ -91,7 +91,6 @@ class TransportCounters:
         self.origin_report_only = 0
         self.is_draining = False
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
-        self.logs_dropped = 0
 
 
 class RelayCollector(Collector):
@@ -103,12 +102,14 @@ class RelayCollector(Collector):
     Args:
         hub: The rooms and their counters.
         counters: The public door's.
+        journal: The log, which counts the lines it had to drop.
         is_ready: Whether this relay wants new members, as ``/readyz`` says.
     """
 
-    def __init__(self, hub: Hub, counters: TransportCounters, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, hub: Hub, counters: TransportCounters, journal: Journal, is_ready: Callable[[], bool]) -> None:
         self._hub = hub
         self._counters = counters
+        self._journal = journal
         self._is_ready = is_ready
         # Read once: a version is looked up in files.
         self._build = {
@@ -228,7 +229,7 @@ class RelayCollector(Collector):
         yield CounterMetricFamily(
             "roomcast_logs_dropped_total",
             "Log lines lost because they were not written as fast as they came.",
-            self._counters.logs_dropped,
+            self._journal.dropped,
         )
 
     def _by_template(self, name: str, text: str, read: Callable[[TemplateCounters], int]) -> Metric:

@@ -144,7 +144,7 @@ def test_fault_of_ours_is_a_500_that_tells_nothing_and_a_log_line_that_tells_all
     assert answer.headers["content-type"] == "application/problem+json"
     assert "readiness" not in answer.text
     [record] = diary.read()
-    assert (record["level"], record["event"], record["route"]) == ("error", "private_door_failed", "/readyz")
+    assert (record["level"], record["event"], record["route"]) == ("error", "private door failed", "/readyz")
     assert "the readiness of this relay is unknown" in record["traceback"]
     assert "a-secret" not in str(record)
 

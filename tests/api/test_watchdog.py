@@ -58,7 +58,7 @@ def test_loop_away_for_longer_than_the_threshold_is_reported_with_its_stack(scen
 
     [report] = scene.look_at(101.75)
 
-    assert (report["level"], report["event"], report["away_s"]) == ("error", "loop_stuck", 1.25)
+    assert (report["level"], report["event"], report["away_s"]) == ("error", "loop stuck", 1.25)
     assert test_loop_away_for_longer_than_the_threshold_is_reported_with_its_stack.__name__ in report["stack"]
 
 
@@ -76,7 +76,7 @@ def test_end_of_a_stall_is_reported_with_its_length(scene: Scene) -> None:
 
     [report] = scene.look_at(104.0)
 
-    assert (report["level"], report["event"], report["away_s"]) == ("warning", "loop_turns_again", 3.5)
+    assert (report["level"], report["event"], report["away_s"]) == ("warning", "loop turns again", 3.5)
     assert scene.look_at(104.25) == []
 
 
@@ -86,14 +86,14 @@ def test_each_of_two_stalls_is_reported(scene: Scene) -> None:
     assert scene.look_at(102.25)
 
     [report] = scene.look_at(103.25)
-    assert report["event"] == "loop_stuck"
+    assert report["event"] == "loop stuck"
 
 
 def test_stall_in_which_the_thread_could_not_run_either_is_reported_afterwards(scene: Scene) -> None:
     scene.stamp_at(105.0)
 
     [report] = scene.look_at(105.0)
-    assert (report["event"], report["away_s"]) == ("loop_turns_again", 5.0)
+    assert (report["event"], report["away_s"]) == ("loop turns again", 5.0)
 
 
 def test_people_get_a_line_and_the_stack_below_it() -> None:
@@ -103,7 +103,7 @@ def test_people_get_a_line_and_the_stack_below_it() -> None:
     scene.watchdog.look()
 
     line, *stack = scene.written.decode().splitlines()
-    assert line.endswith("loop_stuck away_s=2.0")
+    assert line.endswith("loop stuck away_s=2.0")
     assert any(test_people_get_a_line_and_the_stack_below_it.__name__ in frame for frame in stack)
 
 
@@ -138,7 +138,7 @@ def test_stuck_loop_is_reported_from_outside_of_it() -> None:
     watchdog.stop()
 
     assert "in block_the_loop" in stuck["stack"]
-    assert (back["event"], back["away_s"] >= stuck["away_s"]) == ("loop_turns_again", True)
+    assert (back["event"], back["away_s"] >= stuck["away_s"]) == ("loop turns again", True)
     assert lag.counts[-1] >= 1
 
 
@@ -153,7 +153,7 @@ def test_watchdog_can_be_stopped_twice_and_started_again() -> None:
     watchdog.start()
 
     # No loop runs here: this thread waits natively.
-    assert json.loads(reports.get(timeout=30))["event"] == "loop_stuck"
+    assert json.loads(reports.get(timeout=30))["event"] == "loop stuck"
     watchdog.stop()
 
 
@@ -190,7 +190,7 @@ def test_patched_process_whose_loop_is_stuck_for_over_a_second_writes_the_stack_
     relay = subprocess.run([sys.executable, "-c", STUCK_RELAY], capture_output=True, text=True, timeout=60, check=True)
 
     stuck, back = map(json.loads, relay.stderr.splitlines())
-    assert (stuck["event"], back["event"]) == ("loop_stuck", "loop_turns_again")
+    assert (stuck["event"], back["event"]) == ("loop stuck", "loop turns again")
     assert "in ask_the_database" in stuck["stack"]
     assert 1 < stuck["away_s"] <= back["away_s"]
 

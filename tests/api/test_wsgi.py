@@ -213,7 +213,7 @@ def test_malformed_request_is_answered_and_noted(
     status, problem = parse(answer)
     assert status == problem["status"] == expected
     [record] = diary.read()
-    assert (record["event"], record["status"]) == ("private_door_refused", expected)
+    assert (record["event"], record["status"]) == ("private door refused", expected)
 
 
 def test_request_line_that_is_too_long_is_414(connect: Connect, open_door: OpenDoor) -> None:
@@ -270,7 +270,7 @@ def test_application_that_fails_costs_one_answer_and_is_written_down(
     assert send(connect(door), START + b"\r\n").startswith(b"HTTP/1.1 500 ")
     assert send(connect(door), START + b"\r\n").startswith(b"HTTP/1.1 500 ")
     first, second = diary.read()
-    assert (first["level"], first["event"], first["error"]) == ("error", "private_door_failed", "ZeroDivisionError")
+    assert (first["level"], first["event"], first["error"]) == ("error", "private door failed", "ZeroDivisionError")
     assert "a fault of ours" in first["traceback"]
     assert second["event"] == first["event"]
 
@@ -298,6 +298,6 @@ def test_what_the_application_complains_of_is_written_down(connect: Connect, ope
     ask(connect(open_door(complain))).read()
 
     assert [(record["event"], record["text"]) for record in diary.read()] == [
-        ("private_door_complaint", "one"),
-        ("private_door_complaint", "two"),
+        ("private door complained", "one"),
+        ("private door complained", "two"),
     ]

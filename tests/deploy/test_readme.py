@@ -5,8 +5,7 @@ from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 
-from roomcast.metrics import RelayCollector
-from tests.idle import idle_counters, idle_hub
+from tests.idle import idle_collector
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 README = (DEPLOY / "README.md").read_text(encoding="utf-8")
@@ -25,7 +24,7 @@ def row(family: Metric) -> str:
 
 
 def test_table_of_metrics_is_what_a_scrape_says() -> None:
-    collector = RelayCollector(idle_hub("rooms"), idle_counters(), lambda: True)
+    collector = idle_collector()
 
     rows = [line for line in README.splitlines() if re.match(r"\| `(roomcast|process)_", line)]
 
@@ -42,7 +41,7 @@ def test_every_alert_leads_to_its_section() -> None:
 
 
 def test_every_metric_that_the_readme_or_a_rule_speaks_of_exists() -> None:
-    collector = RelayCollector(idle_hub("rooms"), idle_counters(), lambda: True)
+    collector = idle_collector()
     names = {sample.name for family in collector.collect() for sample in family.samples}
     families = {family.name for family in collector.collect()}
 

@@ -39,7 +39,7 @@ def create_app(
     """
     app = App(media_type=MEDIA_TEXT)
     app.add_route("/", Index())
-    app.add_route("/metrics", Metrics(RelayCollector(hub, counters, is_ready)))
+    app.add_route("/metrics", Metrics(RelayCollector(hub, counters, journal, is_ready)))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Readiness(is_ready, lambda: counters.is_draining))
     app.add_sink(_refuse_path)
@@ -88,7 +88,7 @@ class _Reporter:
     def __call__(self, request: Request, _: Response, error: Exception, __: dict[str, Any]) -> None:
         # The route's template, not its path: what a client typed is not for logs.
         self._journal.error(
-            "private_door_failed",
+            "private door failed",
             route=request.uri_template,
             error=type(error).__name__,
             traceback="".join(traceback.format_exception(error)),

@@ -123,11 +123,11 @@ class Watchdog:
     def look(self) -> None:
         """Report a loop that is away, or one that is back. The thread calls this."""
         if self._was_away_s:
-            self._report("loop_turns_again", "warning", away_s=round(self._was_away_s, 3))
+            self._report("loop turns again", "warning", away_s=round(self._was_away_s, 3))
             self._was_away_s = 0.0
             self._is_reported = False
         elif not self._is_reported and (away_s := self._clock() - self._turned_at) > self._threshold_s:
-            self._report("loop_stuck", "error", away_s=round(away_s, 3), stack=self._stack())
+            self._report("loop stuck", "error", away_s=round(away_s, 3), stack=self._stack())
             self._is_reported = True
 
     def _run(self) -> None:

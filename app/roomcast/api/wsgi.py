@@ -187,7 +187,7 @@ class Handler(WSGIHandler):
         return self._refuse(error if isinstance(error, RequestError) else RequestError(400, "the request is malformed"))
 
     def _refuse(self, error: RequestError) -> tuple[str, bytes]:
-        self.server.journal.info("private_door_refused", status=error.status, detail=str(error))
+        self.server.journal.info("private door refused", status=error.status, detail=str(error))
         return str(error.status), whole_response(error.status, str(error))
 
     def handle_error(
@@ -202,7 +202,7 @@ class Handler(WSGIHandler):
     def _log_error(self, kind: type[BaseException], error: BaseException, tb: TracebackType) -> None:
         """Write down what the application raised: a hook of pywsgi's, which would print it to stderr."""
         text = "".join(traceback.format_exception(kind, error, tb))
-        self.server.journal.error("private_door_failed", error=kind.__name__, traceback=text)
+        self.server.journal.error("private door failed", error=kind.__name__, traceback=text)
 
 
 class ErrorLog:
@@ -213,7 +213,7 @@ class ErrorLog:
 
     def write(self, text: str) -> None:
         """Write down one complaint."""
-        self._journal.warning("private_door_complaint", text=text.rstrip())
+        self._journal.warning("private door complained", text=text.rstrip())
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write down several."""
