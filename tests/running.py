@@ -1,0 +1,369 @@
+"""Whole relays for tests: one in a thread of the test's own process, and one in a process as an operator starts it.
+
+The first can be looked into: its counters, its journal, what its loop still holds. The
+second has what only a process has: signals, an exit status, a limit of open files.
+
+Tests wait for what happens (an answer, a record, a state of the loop), never for time
+to pass. A relay must be clean when its test is over: no member, no room and no
+descriptor is left, or the test fails.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from threading import Condition, Event, Thread
+from typing import Any, Protocol, TypeVar
+
+import gevent
+import pytest
+from gevent.hub import get_hub
+
+from roomcast.logs import Journal, Record
+from roomcast.metrics import TransportCounters
+from roomcast.relay.counters import TemplateCounters
+from roomcast.server import Server
+from roomcast.settings import Settings
+from tests.wire import (
+    HANG_S,
+    Address,
+    Answer,
+    Hixie76Client,
+    Rfc6455Client,
+    Wire,
+    connect,
+    get,
+    shake_hands_hixie76,
+    shake_hands_rfc6455,
+)
+
+T = TypeVar("T")
+
+# libev's lowest priority: called behind all else that one turn of the loop does.
+_LAST = -2
+
+# Any free ports, and no time lost at the end.
+_OURS: dict[str, dict[str, Any]] = {"server": {"port": 0, "drain_s": 0}, "admin": {"port": 0}}
+
+
+class Diary:
+    """A journal's records, for a thread that is not the relay's."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._changed = Condition()
+
+    def write(self, record: Record) -> None:
+        with self._changed:
+            self._records.append(record)
+            self._changed.notify_all()
+
+    def wait_for(self, event: str, **fields: object) -> Record:
+        """Return the first record of this event with these fields, as soon as it is there."""
+
+        def found() -> Record | None:
+            return next((record for record in self._records if _matches(record, event, fields)), None)
+
+        with self._changed:
+            record = self._changed.wait_for(found, HANG_S)
+            assert record is not None, f"no {event} with {fields} among {self._records}"
+            return record
+
+    def read(self) -> list[Record]:
+        with self._changed:
+            return list(self._records)
+
+
+class Relay:
+    """A relay in a thread, with an event loop of its own; and clients, who leave before it is stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.diary = Diary()
+        self._settings = settings
+        self._clients = ExitStack()
+        self._opened: Future[Server] = Future()
+        self._ended: Future[None] = Future()
+        Thread(target=self._run, daemon=True).start()
+        self.server = self._opened.result(HANG_S)
+        self.address: Address = self.server.public_address
+
+    def _run(self) -> None:
+        journal = Journal(self.diary.write, level=self._settings.log.level)
+        try:
+            server = Server(self._settings, journal)
+            server.open()
+        except BaseException as error:
+            self._opened.set_exception(error)
+            get_hub().destroy(destroy_loop=True)
+            return
+        writer = gevent.spawn(journal.run)
+        self._loop = get_hub().loop
+        self._opened.set_result(server)
+        try:
+            server.run()
+        except BaseException as error:
+            self._ended.set_exception(error)
+        journal.stop()
+        writer.join()
+        get_hub().destroy(destroy_loop=True)
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    # --- looking into it
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Return what ``function`` returns in the relay's loop, behind all that the loop is doing."""
+        returned: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                returned.set_result(function())
+            except BaseException as error:
+                returned.set_exception(error)
+
+        self._loop.run_callback_threadsafe(run)
+        return returned.result(HANG_S)
+
+    @contextmanager
+    def noticing(self, is_so: Callable[[], bool]) -> Iterator[None]:
+        """Look, after each turn of the loop, whether something is so; it must be or become so before the end."""
+        seen = Event()
+
+        def look() -> None:
+            if is_so():
+                seen.set()
+
+        def begin() -> Any:
+            # Whatever changes anything wakes the loop by itself, so nothing is missed.
+            watcher = self._loop.check(priority=_LAST)
+            watcher.start(look)
+            return watcher
+
+        watcher = self.call(begin)
+        try:
+            yield
+            assert seen.wait(HANG_S), f"it did not become so; the records are {self.diary.read()}"
+        finally:
+            self.call(watcher.close)
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait until something is so in the relay."""
+        with self.noticing(is_so):
+            pass
+
+    @property
+    def counters(self) -> TransportCounters:
+        """The public door's numbers, when the loop has done what it is doing."""
+        return self.call(lambda: self.server.counters)
+
+    def template(self, name: str = "rooms") -> TemplateCounters:
+        """The numbers of one template, likewise."""
+        return self.call(lambda: self.server.hub.templates[name])
+
+    def records(self, event: str) -> list[Record]:
+        """Every record of an event so far."""
+        self.call(lambda: None)
+        return [record for record in self.diary.read() if record["event"] == event]
+
+    # --- clients
+
+    def connect(self, *, receive_buffer_bytes: int = 0) -> Wire:
+        return self._clients.enter_context(connect(self.address, receive_buffer_bytes=receive_buffer_bytes))
+
+    def join(self, path: str = "/rooms/lobby", *lines: str, receive_buffer_bytes: int = 0) -> Rfc6455Client:
+        return shake_hands_rfc6455(self.connect(receive_buffer_bytes=receive_buffer_bytes), path, *lines)
+
+    def join_hixie76(self, path: str = "/rooms/lobby", *lines: str) -> Hixie76Client:
+        return shake_hands_hixie76(self.connect(), path, *lines)
+
+    def ask(self, request: bytes | None = None) -> Answer:
+        """Send a request, GET / without one, and return the answer."""
+        return ask(self.address, get() if request is None else request)
+
+    def ask_admin(self, path: str) -> Answer:
+        return ask_admin(self.server.private_address, path)
+
+    def metric(self, name: str) -> float:
+        """Return the value of one series of ``/metrics``, named as it stands there."""
+        return metric(self.server.private_address, name)
+
+    # --- the end
+
+    def is_empty(self) -> bool:
+        """Whether nobody is there and nothing is left of those who were."""
+        server = self.server
+        numbers = [value for of in server.hub.templates.values() for value in (of.rooms, of.members, of.laggards)]
+        paused = [of.publishers_paused for of in server.hub.templates.values()]
+        connections = list(server.counters.connections.values())
+        return not server.hub.rooms and not any(numbers + paused + connections)
+
+    def expect_clean(self) -> None:
+        """Let all clients go, and wait until the relay has nothing of them any more."""
+        self._clients.close()
+        self.until(self.is_empty)
+
+    def ask_to_stop(self) -> None:
+        self._loop.run_callback_threadsafe(self.server.ask_to_stop)
+
+    def join_thread(self) -> None:
+        """Wait until it has ended."""
+        self._ended.result(HANG_S)
+
+    def stop(self) -> None:
+        self._clients.close()
+        if not self._ended.done():
+            self.ask_to_stop()
+        self.join_thread()
+
+
+class Serve(Protocol):
+    """The fixture that starts relays."""
+
+    def __call__(self, toml: str = "") -> Relay: ...
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a relay with these settings; it must be clean at the end, and is stopped then."""
+    descriptors = open_descriptors()
+    relays: list[Relay] = []
+
+    def start(toml: str = "") -> Relay:
+        relays.append(Relay(settings(toml)))
+        return relays[-1]
+
+    try:
+        yield start
+        for relay in relays:
+            if not relay.server.counters.is_draining:
+                relay.expect_clean()
+    finally:
+        for relay in relays:
+            relay.stop()
+    assert open_descriptors() == descriptors
+
+
+def settings(toml: str) -> Settings:
+    """Return the settings of a TOML text, with free ports and no drain where it says nothing else."""
+    given = tomllib.loads(toml)
+    return Settings(**given | {name: values | given.get(name, {}) for name, values in _OURS.items()})
+
+
+def open_descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def raise_file_limit() -> None:
+    """Let this process have as many descriptors as it may: both ends of a thousand connections are in it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def ask(address: Address, request: bytes) -> Answer:
+    """Send a request on a connection of its own and return the answer."""
+    with connect(address) as wire:
+        wire.send(request)
+        return wire.read_answer()
+
+
+def ask_admin(address: Address, path: str) -> Answer:
+    """Ask the private door."""
+    assert isinstance(address, tuple)
+    connection = http.client.HTTPConnection(*address, timeout=HANG_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+    finally:
+        connection.close()
+
+
+def metric(address: Address, name: str) -> float:
+    """Return the value of one series of ``/metrics``, named as it stands there."""
+    lines = ask_admin(address, "/metrics").body.decode().splitlines()
+    [value] = [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
+    return float(value)
+
+
+class RelayProcess:
+    """A relay in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self._lines = process.stdout
+        self.output: list[str] = []
+        serving = self.wait_for("serving")
+        self.address = _address(serving["rooms"])
+        self.private_address = _address(serving["metrics"])
+
+    def wait_for(self, event: str) -> Record:
+        """Read on until a record of this event, and return it."""
+        for line in self._lines:
+            self.output.append(line)
+            record: Record = json.loads(line)
+            if record["event"] == event:
+                return record
+        raise AssertionError(f"the relay ended with status {self.process.wait()} after {self.output}")
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def exit_status(self) -> int:
+        """Read what it still has to say, and wait for its end."""
+        self.output += self._lines.readlines()
+        return self.process.wait(HANG_S)
+
+    def cpu_s(self) -> float:
+        """Return the processor time that it has taken so far."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        # utime and stime are fields 14 and 15; the first here is number 3.
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def relay_process(*assignments: str, files_max: int | None = None) -> Iterator[RelayProcess]:
+    """Run ``python -m roomcast serve`` with these ``--set`` options; whatever is left of it is killed.
+
+    Args:
+        assignments: ``section.key=value``.
+        files_max: The limit of open files, as ``ulimit -n`` sets it.
+    """
+    with started(*assignments, files_max=files_max) as process:
+        yield RelayProcess(process)
+
+
+@contextmanager
+def started(*assignments: str, files_max: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start the process, whatever becomes of it."""
+    ours = ("server.port=0", "admin.port=0", "log.format=json")
+    command = [sys.executable, "-m", "roomcast", "serve"]
+    command += [part for assignment in (*ours, *assignments) for part in ("--set", assignment)]
+    if files_max is not None:
+        command = ["sh", "-c", f'ulimit -n {files_max} && exec "$@"', "sh", *command]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _address(url: str) -> tuple[str, int]:
+    host, _, port = url.split("/")[2].rpartition(":")
+    return socket.gethostbyname(host), int(port)
+
+
+def _matches(record: Record, event: str, fields: dict[str, object]) -> bool:
+    return record["event"] == event and all(record.get(name) == value for name, value in fields.items())
