@@ -16,6 +16,9 @@ where = "nowhere is there such a program"
 why = "it starts one"
 """
 
+# Without hypothesis, whose plugin would import the whole of it again for each of these runs: a second each.
+PLUGINS = ("-p", "tests.skips", "-p", "no:hypothesispytest")
+
 LEFT_OUT = """
 def test_left_out():
     raise AssertionError
@@ -26,7 +29,7 @@ def run(pytester: pytest.Pytester, tests: str, *, entries: str = "") -> pytest.R
     pytester.mkdir("tests")
     pytester.path.joinpath(skips.LIST).write_text(entries, encoding="utf-8")
     pytester.makepyfile(test_it=tests)
-    return pytester.runpytest("-p", "tests.skips")
+    return pytester.runpytest(*PLUGINS)
 
 
 def test_listed_test_is_skipped_where_its_need_is_missing(pytester: pytest.Pytester) -> None:
@@ -48,7 +51,7 @@ def test_listed_test_runs_where_its_need_is_met(pytester: pytest.Pytester) -> No
 def test_listed_test_with_an_option_runs_when_it_is_given(pytester: pytest.Pytester) -> None:
     run(pytester, LEFT_OUT, entries=ENTRY.replace("executable no-such-program", "option --engine"))
 
-    result = pytester.runpytest("-p", "tests.skips", "--engine")
+    result = pytester.runpytest(*PLUGINS, "--engine")
 
     result.assert_outcomes(failed=1)
 
