@@ -53,6 +53,7 @@ bench: .venv/installed-dev
 .PHONY: clean
 clean:
 	rm -rf .venv .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find app tests -name __pycache__ -exec rm -rf {} +
 
 # The package is installed as a link to app/, so only a new pyproject.toml calls for another installation.
 # Twice quiet: pip's errors are for a newcomer, its warnings about this machine's indexes are not.
