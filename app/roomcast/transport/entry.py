@@ -95,6 +95,8 @@ class Entry:
         if refusal is None:
             gevent.spawn_raw(self._serve, incoming)
         elif self._turned_away < _TURNED_AWAY_MAX:
+            # Counted here: a whole lot is accepted before the first greenlet runs.
+            self._turned_away += 1
             gevent.spawn_raw(self._turn_away, incoming, refusal)
         else:
             self._count(incoming, refusal.outcome)
@@ -102,7 +104,6 @@ class Entry:
 
     def _turn_away(self, incoming: Incoming, refusal: Refusal) -> None:
         """Answer one for whom there is no place, without reading what it wants."""
-        self._turned_away += 1
         try:
             self._refuse(incoming, None, refusal)
             incoming.linger()
