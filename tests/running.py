@@ -49,7 +49,7 @@ from tests.wire import (
 
 T = TypeVar("T")
 
-# libev's lowest priority: called behind all else that one turn of the loop does.
+# libev's lowest priority.
 _LAST = -2
 
 # Any free ports, and no time lost at the end.
@@ -143,18 +143,19 @@ class Relay:
             if is_so():
                 seen.set()
 
-        def begin() -> Any:
-            # Whatever changes anything wakes the loop by itself, so nothing is missed.
-            watcher = self._loop.check(priority=_LAST)
-            watcher.start(look)
-            return watcher
+        def begin() -> list[Any]:
+            # Behind all else that a turn does: its input, and what waits for its end.
+            watchers = [self._loop.check(priority=_LAST), self._loop.prepare(priority=_LAST)]
+            for watcher in watchers:
+                watcher.start(look)
+            return watchers
 
-        watcher = self.call(begin)
+        watchers = self.call(begin)
         try:
             yield
             assert seen.wait(HANG_S), f"it did not become so; the records are {self.diary.read()}"
         finally:
-            self.call(watcher.close)
+            self.call(lambda: [watcher.close() for watcher in watchers])
 
     def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until something is so in the relay."""

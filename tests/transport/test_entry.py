@@ -1,0 +1,591 @@
+"""What the public door answers to whom: every row of the table that is promised to users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from tests.running import Relay, Serve, open_descriptors
+from tests.wire import (
+    CLOSE,
+    KEY1,
+    KEY2,
+    KEY3,
+    RFC6455_KEY,
+    TEXT,
+    TOKEN,
+    Answer,
+    Client,
+    Hixie76Client,
+    Rfc6455Client,
+    frame,
+    get,
+    hixie76_head,
+    rfc6455_head,
+)
+
+EVIL = "Origin: https://evil.example"
+IN_VERSION_13 = (("upgrade", "websocket"), ("sec-websocket-version", "13"), ("connection", "close, Upgrade"))
+GET_ONLY = (("allow", "GET"),)
+# Of RFC 6455's five headers, all but the one that a case brings itself.
+UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
+KEY, VERSION = f"Sec-WebSocket-Key: {RFC6455_KEY}", "Sec-WebSocket-Version: 13"
+KEYS = (f"Sec-WebSocket-Key1: {KEY1}", f"Sec-WebSocket-Key2: {KEY2}")
+ORIGIN = "Origin: http://relay.example"
+
+
+class Refused(NamedTuple):
+    """A request, and all that becomes of it."""
+
+    request: bytes
+    status: int
+    outcome: str
+    body: str
+    dialect: str = "none"
+    headers: tuple[tuple[str, str], ...] = ()
+    hint: str | None = None
+    settings: str = ""
+
+
+ONE_ORIGIN = '[origins]\nallow = ["https://app.example"]'
+RFC6455_ONLY = '[server]\nprotocols = ["rfc6455"]'
+HIXIE76_ONLY = '[server]\nprotocols = ["hixie76"]'
+TWO_HOSTS = '[server]\nhosts = ["chat.example", "::1"]'
+NO_ORIGIN_NO_ENTRY = '[origins]\nmissing = "refuse"'
+NOT_SAME, NO_ROOM = "origin https://evil.example may not enter: not same_origin, not in allow", "no room has this path"
+ADD_EVIL = 'add "https://evil.example" to [origins] allow'
+PATHS = "room paths here are /rooms/{room}"
+LOBBY = "/rooms/lobby"
+
+REFUSALS = {
+    "origin": Refused(rfc6455_head(LOBBY, EVIL), 403, "origin", NOT_SAME, "rfc6455", hint=ADD_EVIL),
+    "origin beside an allowlist": Refused(
+        rfc6455_head(LOBBY, EVIL), 403, "origin", NOT_SAME, "rfc6455", hint=ADD_EVIL, settings=ONE_ORIGIN
+    ),
+    "origin, hixie-76": Refused(
+        hixie76_head(LOBBY, origin="https://evil.example") + KEY3, 403, "origin", NOT_SAME, "hixie76", hint=ADD_EVIL
+    ),
+    "origin, plain": Refused(get(LOBBY, EVIL), 403, "origin", NOT_SAME, hint=ADD_EVIL),
+    "null origin": Refused(
+        rfc6455_head(LOBBY, "Origin: null"), 403, "origin", "origin null may not enter: null,", "rfc6455"
+    ),
+    "no origin": Refused(
+        rfc6455_head(LOBBY),
+        403,
+        "origin",
+        'a client without Origin may not enter: missing = "refuse"',
+        "rfc6455",
+        hint='set missing = "allow" in [origins]',
+        settings=NO_ORIGIN_NO_ENTRY,
+    ),
+    "no room": Refused(rfc6455_head("/lobby"), 404, "not_found", NO_ROOM, "rfc6455", hint=PATHS),
+    "no room, hixie-76": Refused(hixie76_head("/lobby") + KEY3, 404, "not_found", NO_ROOM, "hixie76", hint=PATHS),
+    "no room, plain": Refused(get("/lobby"), 404, "not_found", NO_ROOM, hint=PATHS),
+    "upgrade on the page": Refused(rfc6455_head("/"), 404, "not_found", NO_ROOM, "rfc6455", hint=PATHS),
+    "upgrade on a reserved path": Refused(rfc6455_head("/-/ready"), 404, "not_found", NO_ROOM, "rfc6455"),
+    "encoded slash": Refused(
+        rfc6455_head("/rooms/a%2fb"), 400, "malformed", "a room name has no encoded / or \\", "rfc6455"
+    ),
+    "dot segment": Refused(rfc6455_head("/rooms/.."), 400, "malformed", 'a room name has no segment ".."', "rfc6455"),
+    "empty segment": Refused(get("/rooms/"), 400, "malformed", 'a room name has no segment ""'),
+    "not UTF-8": Refused(get("/rooms/%ff"), 400, "malformed", "a room name is UTF-8"),
+    "long name": Refused(get("/rooms/" + "a" * 249), 400, "malformed", "a room name has at most 255 bytes"),
+    "plain GET on a room": Refused(
+        get(LOBBY), 426, "not_upgrade", "this is a room: open it as a WebSocket", headers=IN_VERSION_13
+    ),
+    "another upgrade": Refused(
+        get(LOBBY, "Upgrade: h2c", "Connection: Upgrade"), 426, "not_upgrade", "this is a room", headers=IN_VERSION_13
+    ),
+    "version 8": Refused(
+        get(LOBBY, *UPGRADE, KEY, "Sec-WebSocket-Version: 8"),
+        426,
+        "version",
+        "Sec-WebSocket-Version is not 13",
+        headers=IN_VERSION_13,
+    ),
+    "no version": Refused(get(LOBBY, *UPGRADE, KEY), 426, "version", "Sec-WebSocket-Version is", headers=IN_VERSION_13),
+    "dialect": Refused(
+        hixie76_head(LOBBY) + KEY3,
+        426,
+        "dialect",
+        "hixie76 is not spoken here",
+        "hixie76",
+        headers=IN_VERSION_13,
+        hint='add "hixie76" to [server] protocols',
+        settings=RFC6455_ONLY,
+    ),
+    "the other dialect": Refused(
+        rfc6455_head(LOBBY), 426, "dialect", "rfc6455 is not spoken here", "rfc6455", settings=HIXIE76_ONLY
+    ),
+    "host": Refused(
+        rfc6455_head(LOBBY),
+        421,
+        "host",
+        "relay.example is not served here",
+        "rfc6455",
+        hint='add "relay.example" to [server] hosts, or empty it to serve any',
+        settings=TWO_HOSTS,
+    ),
+    "host, plain": Refused(get("/"), 421, "host", "relay.example is not served here", settings=TWO_HOSTS),
+    "POST": Refused(
+        b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method", "the method is POST, not GET", headers=GET_ONLY
+    ),
+    "HEAD": Refused(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method", "the method is HEAD", headers=GET_ONLY),
+    "TLS": Refused(b"\x16\x03\x01\x02\x00\x01", 400, "malformed", "the first byte is 0x16, a TLS handshake"),
+    "HTTP/2": Refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "malformed", "the connection begins as HTTP/2"),
+    "HTTP/1.0": Refused(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n", 400, "malformed", "the version is HTTP/1.0"),
+    "absolute target": Refused(
+        b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed", "the request line is not GET, a path"
+    ),
+    "bare LF": Refused(b"GET / HTTP/1.1\nHost: a\n\n", 400, "malformed", "the request line ends with LF, not CRLF"),
+    "folded line": Refused(get("/", "A: b", " c"), 400, "malformed", "line 4 begins with a blank"),
+    "control character": Refused(get("/", "A: \x01"), 400, "malformed", "line 3 holds the control character 0x01"),
+    "no Host": Refused(b"GET / HTTP/1.1\r\n\r\n", 400, "malformed", "the Host header is missing"),
+    "two Hosts": Refused(get("/", "Host: b"), 400, "malformed", "there are 2 host headers, not one"),
+    "two origins": Refused(rfc6455_head(LOBBY, EVIL, EVIL), 400, "malformed", "there are two origin headers, not one"),
+    "two keys": Refused(rfc6455_head(LOBBY, KEY), 400, "malformed", "there are two sec-websocket-key headers, not one"),
+    "announced body": Refused(get("/", "Content-Length: 1"), 400, "malformed", "the head announces a body"),
+    "chunked body": Refused(get("/", "Transfer-Encoding: chunked"), 400, "malformed", "the head announces a body"),
+    "eight bytes announced for RFC 6455": Refused(
+        rfc6455_head(LOBBY, "Content-Length: 8"), 400, "malformed", "the head announces a body"
+    ),
+    "no key": Refused(get(LOBBY, *UPGRADE, VERSION), 400, "malformed", "Sec-WebSocket-Key is missing"),
+    "short key": Refused(
+        get(LOBBY, *UPGRADE, VERSION, "Sec-WebSocket-Key: AAAA"), 400, "malformed", "Sec-WebSocket-Key is not 16 bytes"
+    ),
+    "keys of both dialects": Refused(
+        get(LOBBY, *UPGRADE, VERSION, KEY, *KEYS, ORIGIN), 400, "malformed", "it speaks two dialects"
+    ),
+    "hixie-76 without an origin": Refused(get(LOBBY, *UPGRADE, *KEYS) + KEY3, 400, "malformed", "Origin"),
+    "hixie-76 with one key": Refused(
+        get(LOBBY, *UPGRADE, ORIGIN, KEYS[0]) + KEY3, 400, "malformed", "Sec-WebSocket-Key2"
+    ),
+    "hixie-76 with a key without spaces": Refused(
+        get(LOBBY, *UPGRADE, ORIGIN, KEYS[0], "Sec-WebSocket-Key2: 1") + KEY3, 400, "malformed", "0 spaces and 1 digits"
+    ),
+    "Upgrade without Connection": Refused(
+        get(LOBBY, "Upgrade: websocket", KEY, VERSION), 400, "malformed", "Connection does not say Upgrade"
+    ),
+    "long head": Refused(
+        get("/", "A: " + "a" * 2000),
+        431,
+        "head_too_large",
+        "the head is longer than head_max_bytes = 1024",
+        settings="[limits]\nhead_max_bytes = 1024",
+    ),
+    "many headers": Refused(
+        get("/", *["A: a"] * 8),
+        431,
+        "head_too_large",
+        "the head has more lines than headers_max = 8",
+        settings="[limits]\nheaders_max = 8",
+    ),
+}
+
+
+def check_answer(answer: Answer, status: int, body: str) -> None:
+    """Every answer but 101 is one line of text, after which the connection is closed."""
+    text = answer.body.decode()
+    assert answer.status == status, text
+    assert body in text
+    assert text.endswith("\n")
+    assert len(text.splitlines()) == 1
+    assert answer.headers["connection"].startswith("close")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["content-length"] == str(len(answer.body))
+
+
+def check_refused(relay: Relay, answer: Answer, case: Refused) -> None:
+    check_answer(answer, case.status, case.body)
+    assert set(case.headers) <= answer.headers.items()
+    handshakes = relay.counters.handshakes
+    assert {key: count for key, count in handshakes.items() if count} == {(case.dialect, case.outcome): 1}
+    record = relay.diary.wait_for("refused", status=case.status, reason=case.outcome)
+    assert case.body in record["message"]
+    if case.hint is not None:
+        assert record["hint"] == case.hint
+
+
+@pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS.keys())
+def test_refusal_says_why_to_the_client_the_metrics_and_the_log(serve: Serve, case: Refused) -> None:
+    relay = serve(case.settings)
+
+    answer = relay.ask(case.request)
+
+    check_refused(relay, answer, case)
+
+
+def test_refusal_lists_no_other_origin(serve: Serve) -> None:
+    relay = serve('[origins]\nallow = ["https://secret.example"]')
+
+    answer = relay.ask(rfc6455_head(LOBBY, EVIL))
+
+    assert answer.status == 403
+    assert b"secret.example" not in answer.body
+    assert "secret.example" not in str(relay.records("refused"))
+
+
+def test_refusal_by_a_template_s_own_origins_names_where_they_stand(serve: Serve) -> None:
+    own = '[[rooms]]\nname = "desk"\npath = "/desks/{x}"\norigins = { allow = ["https://app.example"] }\n'
+    relay = serve(own)
+
+    assert relay.ask(rfc6455_head("/desks/1", EVIL)).status == 403
+
+    record = relay.diary.wait_for("refused", path="/desks/1", origin="https://evil.example")
+    assert record["hint"] == 'add "https://evil.example" to origins of the room template "desk"'
+    assert relay.join("/desks/1", "Origin: https://app.example")
+
+
+@pytest.mark.parametrize(
+    ("line", "settings"),
+    [
+        ("Origin: http://relay.example", ""),
+        ("Origin: https://relay.example", ""),
+        ("Origin: https://app.example", ONE_ORIGIN),
+        ("Origin: https://APP.example:443", ONE_ORIGIN),
+        ("A: no Origin at all", ""),
+        ("Origin: https://evil.example", '[origins]\nallow = ["*"]'),
+    ],
+)
+def test_origin_that_a_rule_allows_enters(serve: Serve, line: str, settings: str) -> None:
+    assert serve(settings).join("/rooms/lobby", line)
+
+
+def test_origins_that_are_only_reported_enter_and_are_counted(serve: Serve) -> None:
+    relay = serve("[origins]\nenforce = false")
+
+    ada, bob = relay.join(LOBBY, EVIL), relay.join()
+
+    bob.say("hello")
+    assert ada.hear() == "hello"
+    assert relay.counters.origin_report_only == 1
+    record = relay.diary.wait_for("origin would be refused")
+    assert (record["path"], record["origin"]) == (LOBBY, "https://evil.example")
+    assert record["rule"] == "not same_origin, not in allow"
+    assert relay.metric("roomcast_origin_report_only_total") == 1
+
+
+@pytest.mark.parametrize("host", ["chat.example", "CHAT.example:8080", "[::1]:8080", "[::1]"])
+def test_host_that_is_served_enters(serve: Serve, host: str) -> None:
+    assert serve(TWO_HOSTS).ask(get("/", host=host)).status == 200
+
+
+# --- plain answers
+
+
+def test_root_says_that_the_relay_is_running(serve: Serve) -> None:
+    relay = serve()
+
+    answer = relay.ask(get("/?probe=1"))
+
+    check_answer(answer, 200, "Roomcast is running")
+    assert relay.counters.handshakes["none", "page"] == 1
+    assert relay.diary.read() == []
+
+
+def test_root_is_the_chat_page_where_it_is_wanted(serve: Serve) -> None:
+    answer = serve("[server]\ndemo = true").ask()
+
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["connection"] == "close"
+    assert answer.body.startswith(b"<!doctype html>")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_ready_is_ready(serve: Serve) -> None:
+    check_answer(serve().ask(get("/-/ready")), 200, "ready")
+
+
+# --- the 101
+
+
+def test_rfc6455_is_accepted_as_the_rfc_shows(serve: Serve) -> None:
+    relay = serve()
+
+    with relay.connect() as wire:
+        wire.send(rfc6455_head(LOBBY + "?token=1", "Sec-WebSocket-Protocol: chat, superchat"))
+        head = wire.read_until(b"\r\n\r\n").decode().split("\r\n")
+
+    assert head[0] == "HTTP/1.1 101 Switching Protocols"
+    assert {"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Protocol: chat"} <= set(head)
+    counters = relay.counters
+    assert counters.handshakes["rfc6455", "accepted"] == 1
+    assert sum(counters.handshake_duration.counts) == 1
+
+
+def test_hixie76_is_accepted_in_one_write_when_its_eight_bytes_are_there(serve: Serve) -> None:
+    relay = serve()
+
+    with relay.connect() as wire:
+        wire.send(hixie76_head(LOBBY + "?a=b", "Sec-WebSocket-Protocol: chat") + KEY3)
+        head = wire.read_until(b"\r\n\r\n").decode().split("\r\n")
+        assert wire.read(16) == TOKEN
+
+    assert head[0].startswith("HTTP/1.1 101 ")
+    assert {
+        "Upgrade: WebSocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Origin: http://relay.example",
+        "Sec-WebSocket-Location: ws://relay.example/rooms/lobby?a=b",
+        "Sec-WebSocket-Protocol: chat",
+    } <= set(head)
+    assert relay.counters.handshakes["hixie76", "accepted"] == 1
+
+
+def test_eight_bytes_that_come_late_get_the_head_first_and_the_token_when_they_come(serve: Serve) -> None:
+    relay = serve()
+    wire = relay.connect()
+
+    wire.send(hixie76_head(LOBBY))
+    assert wire.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+    # Not a member yet: it has not shown its eight bytes.
+    assert relay.template().members == 0
+    wire.send(KEY3[:3])
+    wire.send(KEY3[3:] + b"\x00glued\xff")
+
+    assert wire.read(16) == TOKEN
+    assert relay.call(lambda: relay.server.hub.rooms[LOBBY].member_count) == 1
+
+
+def test_eight_bytes_may_be_announced_by_content_length(serve: Serve) -> None:
+    relay = serve()
+    wire = relay.connect()
+
+    wire.send(hixie76_head(LOBBY, "Content-Length: 8") + KEY3)
+
+    assert wire.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+    assert wire.read(16) == TOKEN
+
+
+def test_frames_that_are_glued_to_the_handshake_are_read(serve: Serve) -> None:
+    relay = serve()
+    ada = relay.join()
+    bob, old = relay.connect(), relay.connect()
+
+    bob.send(rfc6455_head(LOBBY) + frame(TEXT, b"first"))
+    assert ada.hear() == "first"
+    old.send(hixie76_head(LOBBY) + KEY3 + b"\x00second\xff\x00thi")
+    assert ada.hear() == "second"
+    old.send(b"rd\xff")
+    assert ada.hear() == "third"
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_handshake_does_not_depend_on_how_it_arrives(serve: Serve, size: int) -> None:
+    relay = serve()
+    ada = relay.join()
+    for request in (rfc6455_head(LOBBY) + frame(TEXT, b"hello"), hixie76_head(LOBBY) + KEY3 + b"\x00hello\xff"):
+        wire = relay.connect()
+        for start in range(0, len(request), size):
+            wire.send(request[start : start + size])
+
+        assert ada.hear() == "hello"
+
+
+# --- greeting
+
+
+def enter(relay: Relay, is_hixie76: bool, path: str = LOBBY) -> Client:
+    return relay.join_hixie76(path) if is_hixie76 else relay.join(path)
+
+
+GREETING = '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\ngreeting = "welcome, café"'
+
+
+@pytest.mark.parametrize("is_hixie76", [False, True])
+def test_greeting_is_the_first_that_a_newcomer_hears(serve: Serve, is_hixie76: bool) -> None:
+    relay = serve(GREETING)
+
+    ada = enter(relay, is_hixie76)
+    bob = relay.join()
+
+    assert ada.hear() == "welcome, café"
+    assert bob.hear() == "welcome, café"
+    bob.say("hello")
+    assert ada.hear() == "hello"
+
+
+# --- limits, each on both sides
+
+
+def check_full(relay: Relay, answer: Answer, limit: str) -> None:
+    check_answer(answer, 503, f"{limit} is reached")
+    assert answer.headers["retry-after"] == "5"
+    assert relay.diary.wait_for("refused", status=503)["reason"] == "full"
+
+
+@pytest.mark.parametrize("dialect", [rfc6455_head(LOBBY), hixie76_head(LOBBY) + KEY3, get(LOBBY)])
+def test_member_beyond_members_max_is_told_to_come_later(serve: Serve, dialect: bytes) -> None:
+    relay = serve('[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\nmembers_max = 2')
+    ada, bob = relay.join(), relay.join_hixie76()
+
+    check_full(relay, relay.ask(dialect), "members_max")
+
+    # The others are as they were, another room has its own limit, and a place that is given back is free.
+    bob.say("hello")
+    assert ada.hear() == "hello"
+    relay.join("/rooms/other")
+    bob.close()
+    relay.until(lambda: relay.server.hub.rooms[LOBBY].member_count == 1)
+    assert relay.join()
+
+
+def test_room_beyond_rooms_max_is_told_to_come_later(serve: Serve) -> None:
+    relay = serve("[limits]\nrooms_max = 1")
+    ada = relay.join("/rooms/a")
+
+    check_full(relay, relay.ask(rfc6455_head("/rooms/b")), "rooms_max")
+
+    assert relay.join("/rooms/a")
+    ada.close()
+    check_full(relay, relay.ask(rfc6455_head("/rooms/b")), "rooms_max")
+
+
+def test_connection_beyond_connections_max_is_told_to_come_later(serve: Serve) -> None:
+    relay = serve("[limits]\nconnections_max = 2")
+    ada, bob = relay.join(), relay.join()
+
+    check_full(relay, relay.ask(), "connections_max")
+    check_full(relay, relay.ask(rfc6455_head(LOBBY)), "connections_max")
+
+    assert relay.metric("roomcast_connections_limit") == 2
+    bob.close()
+    relay.until(lambda: relay.server.counters.connections["rfc6455"] == 1)
+    cai = relay.join()
+    cai.say("hello")
+    assert ada.hear() == "hello"
+
+
+def test_crowd_beyond_connections_max_is_closed_when_too_many_wait_for_their_answer(serve: Serve) -> None:
+    relay = serve("[limits]\nconnections_max = 1")
+    relay.join()
+    descriptors = open_descriptors()
+
+    # Each is answered at once, and then listened to for a moment; none of these ends it.
+    crowd = [relay.connect() for _ in range(64)]
+    last = relay.connect()
+
+    assert last.read_to_end() == b""
+    assert relay.counters.handshakes["none", "full"] == 65
+    assert all(wire.read_answer().status == 503 for wire in crowd)
+    for wire in [*crowd, last]:
+        wire.close()
+    # All of them were given back before anybody had to wait for a timeout.
+    relay.until(lambda: open_descriptors() == descriptors)
+
+
+def test_handshake_beyond_handshakes_max_is_told_to_come_later(serve: Serve) -> None:
+    relay = serve("[limits]\nhandshakes_max = 1")
+    slow = relay.connect()
+
+    slow.send(b"GET /")
+    check_full(relay, relay.ask(), "handshakes_max")
+
+    slow.close()
+    relay.until(lambda: relay.server.counters.handshakes["none", "gone"] == 1)
+    # Members are none.
+    assert relay.join()
+    assert relay.join()
+
+
+# --- slow, gone
+
+
+def test_head_that_takes_too_long_is_408(serve: Serve) -> None:
+    relay = serve("[limits]\nhandshake_timeout_s = 0.2")
+    slow, silent = relay.connect(), relay.connect()
+    slow.send(b"GET / HTTP/1.1\r\nHost:")
+
+    for wire in (slow, silent):
+        check_answer(wire.read_answer(), 408, "the handshake took longer than handshake_timeout_s = 0.2")
+
+    assert relay.counters.handshakes["none", "timeout"] == 2
+    relay.diary.wait_for("refused", status=408, reason="timeout")
+
+
+def test_eight_bytes_that_never_come_end_in_silence_behind_the_101(serve: Serve) -> None:
+    relay = serve("[limits]\nhandshake_timeout_s = 0.2")
+    wire = relay.connect()
+
+    wire.send(hixie76_head(LOBBY) + KEY3[:7])
+
+    assert wire.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+    assert wire.read_to_end() == b""
+    assert relay.counters.handshakes["hixie76", "timeout"] == 1
+
+
+LEAVERS: dict[str, tuple[bytes, str]] = {
+    "at once": (b"", "none"),
+    "in its head": (b"GET / HTTP", "none"),
+    "before the eight bytes": (hixie76_head(LOBBY) + KEY3[:7], "hixie76"),
+}
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+@pytest.mark.parametrize(("sent", "dialect"), LEAVERS.values(), ids=LEAVERS.keys())
+def test_client_that_leaves_is_counted_and_not_logged(serve: Serve, sent: bytes, dialect: str, is_reset: bool) -> None:
+    relay = serve()
+    wire = relay.connect()
+
+    wire.send(sent)
+    wire.reset() if is_reset else wire.close()
+
+    relay.until(lambda: relay.server.counters.handshakes[dialect, "gone"] == 1)
+    assert relay.diary.read() == []
+
+
+def test_answer_arrives_though_the_client_goes_on_sending(serve: Serve) -> None:
+    relay = serve()
+    wire = relay.connect()
+
+    # Closing with these unread would reset the connection, and the answer would be lost on the way.
+    wire.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + bytes(200_000))
+
+    assert wire.read_answer().status == 405
+
+
+def test_many_bad_requests_leave_nothing_behind(serve: Serve) -> None:
+    relay = serve()
+    descriptors = open_descriptors()
+
+    for _ in range(5):
+        for case in REFUSALS.values():
+            if not case.settings:
+                assert relay.ask(case.request).status == case.status
+
+    relay.until(lambda: open_descriptors() == descriptors)
+    assert relay.join()
+
+
+# --- both dialects at one door
+
+JOINS: list[Callable[[Relay], Client]] = [Relay.join, Relay.join_hixie76]
+
+
+@pytest.mark.parametrize("first", JOINS)
+@pytest.mark.parametrize("second", JOINS)
+def test_dialects_talk_to_each_other(
+    serve: Serve, first: Callable[[Relay], Client], second: Callable[[Relay], Client]
+) -> None:
+    relay = serve()
+    ada, bob = first(relay), second(relay)
+
+    ada.say("grüß dich 🐟")
+    assert bob.hear() == "grüß dich 🐟"
+    bob.say("")
+    assert ada.hear() == ""
+
+
+def test_goodbye_of_one_dialect_says_nothing_to_the_other(serve: Serve) -> None:
+    relay = serve()
+    new, old = relay.join(), relay.join_hixie76()
+    assert isinstance(new, Rfc6455Client)
+    assert isinstance(old, Hixie76Client)
+
+    old.say_goodbye()
+    old.read_goodbye()
+    new.wire.send(frame(CLOSE))
+
+    assert new.read_goodbye() == (None, "")
