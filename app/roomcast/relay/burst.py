@@ -20,12 +20,12 @@ _BINARY = Kind.BINARY
 
 
 class Stop(NamedTuple):
-    """Where in a burst a write came short."""
+    """Where in a burst a write ended."""
 
     cursor: int
     """The offset of the last message that is done, or half written."""
     half_written: Kind | None
-    """What the half-written frame carries; None where the write stopped between two frames."""
+    """What the half-written frame carries; None where the write ended between two frames."""
     rest: memoryview
     """What is unsent of that frame. A view of it alone: of the whole burst, it
     would keep a megabyte alive for each of ten thousand stalled members."""
@@ -112,7 +112,7 @@ class Burst:
         counters.drop(Reason.UNSUPPORTED, self._uncarried)
 
     def count_short(self, counters: TemplateCounters, member: Member, taken: int) -> Stop:
-        """Count what the kernel took for one member, where that was not all; return where it stopped.
+        """Count, frame by frame, what the kernel took for one member; return where that ended.
 
         ``taken`` is a number of bytes of ``data``, or of ``without(member)`` for one of the senders.
         """

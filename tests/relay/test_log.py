@@ -1,0 +1,94 @@
+import pytest
+
+from roomcast.relay.log import Log
+from roomcast.relay.message import OVERHEAD_BYTES
+from tests.relay.fake_wire import message
+
+# So that five messages are 5,000 bytes, and a limit can stand on either side.
+PAYLOAD = b"x" * (1_000 - OVERHEAD_BYTES)
+
+
+def log_of(count: int, head: int = 0) -> Log:
+    log = Log(head)
+    for offset in range(head + 1, head + count + 1):
+        log.append(message(offset, PAYLOAD))
+    return log
+
+
+def offsets(log: Log, cursor: int, until: int, limit_bytes: int) -> list[int]:
+    return [one.offset for one in log.batch(cursor, until, limit_bytes)]
+
+
+def test_empty_log_begins_behind_its_head() -> None:
+    log = Log(head=7)
+
+    assert (log.head, log.first, log.size_bytes) == (7, 8, 0)
+
+
+def test_log_knows_its_ends_and_its_size() -> None:
+    log = log_of(3, head=7)
+
+    assert (log.head, log.first, log.size_bytes) == (10, 8, 3_000)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "until", "limit_bytes", "expected"),
+    [
+        (0, 5, 5_000, [1, 2, 3, 4, 5]),
+        (0, 5, 4_999, [1, 2, 3, 4]),
+        (0, 5, 2_000, [1, 2]),
+        (0, 5, 1_999, [1]),
+        (0, 5, 1, [1]),
+        (2, 5, 5_000, [3, 4, 5]),
+        (2, 4, 5_000, [3, 4]),
+        (2, 4, 2_000, [3, 4]),
+        (2, 4, 1_000, [3]),
+        (4, 5, 1, [5]),
+    ],
+)
+def test_batch_ends_at_its_limits_but_holds_one_message_at_least(
+    cursor: int, until: int, limit_bytes: int, expected: list[int]
+) -> None:
+    assert offsets(log_of(5), cursor, until, limit_bytes) == expected
+
+
+def test_batch_is_found_by_offset_after_a_trim() -> None:
+    log = log_of(5, head=7)
+    log.trim(3_000, served=12)
+
+    assert offsets(log, 9, 12, 10_000) == [10, 11, 12]
+
+
+def test_trim_to_nothing_forgets_all_that_was_served() -> None:
+    log = log_of(5)
+
+    log.trim(0, served=5)
+
+    assert (log.head, log.first, log.size_bytes) == (5, 6, 0)
+
+
+def test_trim_to_nothing_keeps_what_was_not_served() -> None:
+    log = log_of(5)
+
+    log.trim(0, served=3)
+
+    assert (log.first, log.size_bytes) == (4, 2_000)
+
+
+@pytest.mark.parametrize(("keep_bytes", "first"), [(5_000, 1), (4_999, 2), (4_000, 2), (1_000, 5), (999, 6)])
+def test_trim_keeps_the_newest_that_fit(keep_bytes: int, first: int) -> None:
+    log = log_of(5)
+
+    log.trim(keep_bytes, served=5)
+
+    assert log.first == first
+
+
+def test_log_goes_on_after_a_trim() -> None:
+    log = log_of(5)
+    log.trim(0, served=5)
+
+    log.append(message(6, PAYLOAD))
+
+    assert (log.head, log.first, log.size_bytes) == (6, 6, 1_000)
+    assert offsets(log, 5, 6, 1) == [6]

@@ -1,0 +1,39 @@
+from roomcast.relay.message import OVERHEAD_BYTES, Kind, Message
+from tests.relay.fake_wire import BracketFormat
+
+
+def test_message_is_encoded_once_for_each_format() -> None:
+    formats = [BracketFormat(b"<>"), BracketFormat(b"[]"), BracketFormat(b"()")]
+    message = Message("/rooms/a", 1, Kind.TEXT, b"hello", None)
+
+    first = [message.frame(wire_format) for wire_format in formats]
+    again = [message.frame(wire_format) for wire_format in formats]
+
+    assert first == [b"<hello>", b"[hello]", b"(hello)"]
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert [wire_format.encoded for wire_format in formats] == [[b"hello"]] * 3
+
+
+def test_format_that_cannot_carry_a_kind_is_asked_once() -> None:
+    text_only = BracketFormat(b"[]", carries_binary=False)
+    message = Message("/rooms/a", 1, Kind.BINARY, b"\x00\x01", None)
+
+    assert [message.frame(text_only), message.frame(text_only)] == [None, None]
+    assert text_only.encoded == [b"\x00\x01"]
+
+
+def test_second_format_that_cannot_carry_a_kind_is_asked_once() -> None:
+    text_only = BracketFormat(b"[]", carries_binary=False)
+    message = Message("/rooms/a", 1, Kind.BINARY, b"\x00\x01", None)
+    message.frame(BracketFormat(b"<>"))
+
+    assert [message.frame(text_only), message.frame(text_only)] == [None, None]
+    assert text_only.encoded == [b"\x00\x01"]
+
+
+def test_empty_message_counts_for_what_it_occupies() -> None:
+    assert Message("/rooms/a", 1, Kind.TEXT, b"", None).size_bytes == OVERHEAD_BYTES
+
+
+def test_size_counts_the_payload_once() -> None:
+    assert Message("/rooms/a", 1, Kind.TEXT, b"x" * 1_000, None).size_bytes == 1_000 + OVERHEAD_BYTES
