@@ -219,8 +219,9 @@ class Hub:
             self._due.append(room)
             return now
         self._pace(room, now)
-        self._forget_if_empty(room)
-        if room.at < room.log.head and room.member_count:
+        if not room.member_count:
+            self._forget_if_empty(room)
+        elif room.at < room.log.head:
             self._line_up(room)
         return now
 
@@ -237,7 +238,9 @@ class Hub:
     def _pace(self, room: Room, now: float) -> None:
         """A pass is over: decide when the room's next may begin."""
         self.flush_durations.observe(room.flush_s)
-        cost = max(room.flush_s, self._flush_s)
+        # All flushing since the last pause includes the room's own, but for what
+        # of its pass came before that pause.
+        cost = self._flush_s if self._flush_s > room.flush_s else room.flush_s
         room.flush_s = 0.0
         room.not_before_s = 0.0
         # A whole burst that is waiting already gains nothing by waiting longer.

@@ -42,8 +42,8 @@ class Log:
         The caller knows that ``first - 1 <= cursor < until <= head``.
         """
         messages = self._messages
-        start = cursor + 1 - self.first
-        end = until + 1 - self.first
+        start = len(messages) - self.head + cursor
+        end = len(messages) - self.head + until
         if self.size_bytes <= limit_bytes:
             return messages[start:end]
         stop = start + 1

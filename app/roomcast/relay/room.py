@@ -78,6 +78,10 @@ class _Service:
     def take(self, budget: int) -> list[Member]:
         """Return the next members to serve, ``budget`` at most."""
         start = self.position
+        if start == 0 and len(self.members) <= budget:
+            # A small room, all in one go: no copy.
+            self.position = len(self.members)
+            return self.members
         self.position = min(start + budget, len(self.members))
         return self.members[start : self.position]
 
@@ -237,9 +241,13 @@ class Room:
         return bool(self._laggards)
 
     def _begin_pass(self) -> list[_Service]:
-        batch = self.log.batch(self.at, self.log.head, PASS_BYTES)
+        head = self.log.head
+        batch = self.log.batch(self.at, head, PASS_BYTES)
         self.at = batch[-1].offset
-        self.pending_bytes -= sum([message.size_bytes for message in batch])
+        if self.at == head:
+            self.pending_bytes = 0
+        else:
+            self.pending_bytes -= sum([message.size_bytes for message in batch])
         services: list[_Service] = []
         for wire_format, cohort in self._cohorts.items():
             if cohort:
@@ -255,14 +263,16 @@ class Room:
         senders = burst.senders
         members = service.take(budget)
         took_all = 0
+        # The one loop that is run for every delivery.
         for member in members:
-            if member in senders:
+            if senders and member in senders:
                 self._serve_sender(member, burst)
-            elif not size or (taken := member.offer(data)) == size:
+            elif (taken := member.offer(data) if size else 0) == size:
                 took_all += 1
             else:
                 self._fall_behind(member, taken, burst)
-        burst.count_taken(self.counters, took_all)
+        if took_all:
+            burst.count_taken(self.counters, took_all)
         return len(members)
 
     def _serve_sender(self, member: Member, burst: Burst) -> None:

@@ -17,22 +17,14 @@ class DialectFormat:
         counters: The public door's.
     """
 
-    __slots__ = ("_counters", "dialect", "frames_sent")
+    __slots__ = ("dialect", "frames_sent", "sent_bytes")
 
     def __init__(self, dialect: Dialect, counters: TransportCounters) -> None:
         self.dialect = dialect
         # By opcode, and the number of a kind is that of its frames' opcode.
         self.frames_sent = counters.frames_sent[dialect]
-        self._counters = counters
-
-    @property
-    def sent_bytes(self) -> int:
-        """Bytes that the kernel took, of all dialects and of all kinds of frames."""
-        return self._counters.sent_bytes
-
-    @sent_bytes.setter
-    def sent_bytes(self, value: int) -> None:
-        self._counters.sent_bytes = value
+        self.sent_bytes = 0
+        counters.bursts.append(self)
 
 
 class Rfc6455Format(DialectFormat):

@@ -63,6 +63,13 @@ class _Stage(IntEnum):
     CLOSED = 4
 
 
+# Bound once, because an enum looks its members up at the price of a call, and
+# these are asked for with every message.
+_OPEN = _Stage.OPEN
+_TEXT_OPCODE = Opcode.TEXT
+_TEXT, _BINARY = Kind.TEXT, Kind.BINARY
+
+
 class WebSocketMember:
     """One connection in a room, as ``relay.member.Member`` wants it.
 
@@ -263,17 +270,15 @@ class WebSocketMember:
         """Act on what arrived."""
         try:
             for event in self._connection.receive(data):
-                if type(event) is Message:
-                    self._publish(event)
-                else:
+                if type(event) is not Message:
                     self._answer(event)
+                elif self._stage is _OPEN:
+                    # After too many of them, or a goodbye of ours, no more is taken.
+                    self._publish(event)
         except Exception as error:
             self._end_by_fault(error)
 
     def _publish(self, message: Message) -> None:
-        # After too many of them, or a goodbye of ours, no more is taken.
-        if self._stage is not _Stage.OPEN:
-            return
         membership = self._membership
         if self._rate is not None:
             exceeded = self._rate.admit(len(message.payload), membership.clock())
@@ -281,7 +286,7 @@ class WebSocketMember:
                 self._room.counters.drop(Reason.RATE, 1)
                 self.dismiss(Reason.RATE, f"limit={exceeded}")
                 return
-        kind = Kind.TEXT if message.opcode is Opcode.TEXT else Kind.BINARY
+        kind = _TEXT if message.opcode is _TEXT_OPCODE else _BINARY
         membership.hub.publish(self._room, kind, message.payload, self)
 
     def _answer(self, event: Ping | Pong | Close | Failed | Message) -> None:
