@@ -335,6 +335,22 @@ def test_laggard_is_fed_no_more_of_the_log_at_once_than_a_pass_takes() -> None:
     assert not slow.is_waiting
 
 
+def test_laggard_that_catches_up_in_mid_pass_has_the_burst_of_that_pass() -> None:
+    room = a_room()
+    slow, first, second = enter(room, capacity=5), enter(room), enter(room)
+    say(room, b"one", b"two")
+    flush(room)
+    say(room, b"three")
+    room.flush(1)
+    slow.capacity = ROOMY
+
+    slow.drain()
+    flush(room)
+
+    assert room.counters.laggards == 0
+    assert hear(slow, first, second) == [b"<one><two><three>"] * 3
+
+
 def test_laggard_that_is_owed_nothing_but_its_own_has_caught_up() -> None:
     room = a_room(echo=False)
     slow = enter(room, capacity=3)

@@ -4,8 +4,12 @@ A story that fails is told by its seed: ``tell(seed)`` repeats it, step by step.
 """
 
 from random import Random
+from typing import Literal
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
 
 from roomcast.relay.message import Kind
 from roomcast.relay.room import RoomRules
@@ -96,3 +100,53 @@ def tell(seed: int) -> None:
 def test_all_that_a_room_promises_holds_after_every_step(block: int) -> None:
     for seed in range(block, STORIES, BLOCKS):
         tell(seed)
+
+
+class AnyStory(RuleBasedStateMachine):
+    """The same promises, told by hypothesis, which finds the shortest story that breaks one."""
+
+    members = Bundle("members")
+
+    @initialize(
+        echo=st.booleans(),
+        overflow=st.sampled_from(["close", "skip"]),
+        lag_max_bytes=st.sampled_from([300, 1_000]),
+        pending_max_bytes=st.sampled_from([600, ROOMY]),
+    )
+    def begin(self, echo: bool, overflow: Literal["close", "skip"], lag_max_bytes: int, pending_max_bytes: int) -> None:
+        self.watched = WatchedRoom(
+            RoomRules(echo=echo, overflow=overflow, lag_max_bytes=lag_max_bytes, pending_max_bytes=pending_max_bytes)
+        )
+
+    @rule(target=members, format_index=st.integers(0, 1), capacity=st.sampled_from([3, 7, ROOMY]))
+    def join(self, format_index: int, capacity: int) -> Listener:
+        return self.watched.join(format_index, capacity)
+
+    @rule(kind=st.sampled_from(Kind))
+    def publish(self, kind: Kind) -> None:
+        self.watched.publish(None, kind, 0)
+
+    @rule(sender=members, kind=st.sampled_from(Kind))
+    def send(self, sender: Listener, kind: Kind) -> None:
+        if sender in self.watched.publishers():
+            self.watched.publish(sender, kind, 0)
+
+    @rule(budget=st.integers(1, 3))
+    def flush(self, budget: int) -> None:
+        self.watched.flush(budget)
+
+    @rule(member=members, size=st.sampled_from([1, 5, ROOMY]))
+    def read(self, member: Listener, size: int) -> None:
+        self.watched.drain(member, size)
+
+    @rule(member=members, step=st.sampled_from(["control", "part", "sweep", "leave", "die", "die_when_offered"]))
+    def happen(self, member: Listener, step: str) -> None:
+        if member.is_present:
+            getattr(self.watched, step)(member)
+
+    def teardown(self) -> None:
+        self.watched.settle()
+
+
+TestAnyStory = AnyStory.TestCase
+TestAnyStory.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, database=None)

@@ -89,12 +89,13 @@ class WatchedRoom:
         assert self.room.flush(budget) <= budget
         self.check()
 
-    def join(self, format_index: int, capacity: int) -> None:
+    def join(self, format_index: int, capacity: int) -> Listener:
         member = Listener(self.formats[format_index], capacity, self.room.at)
         self.members.append(member)
         member.enter(self._feed)
         self.room.join(member)
         self.check()
+        return member
 
     def part(self, member: Listener) -> None:
         if member.close_at is None:
