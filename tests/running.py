@@ -52,8 +52,13 @@ T = TypeVar("T")
 # libev's lowest priority.
 _LAST = -2
 
-# Any free ports, and no time lost at the end.
-_OURS: dict[str, dict[str, Any]] = {"server": {"port": 0, "drain_s": 0}, "admin": {"port": 0}}
+# Any free ports, no time lost at the end, and no ping that comes between what a test reads: a
+# newcomer's first may come at once.
+_OURS: dict[str, dict[str, Any]] = {
+    "server": {"port": 0, "drain_s": 0},
+    "admin": {"port": 0},
+    "limits": {"ping_interval_s": 0},
+}
 
 
 class Diary:
@@ -148,6 +153,7 @@ class Relay:
             watchers = [self._loop.check(priority=_LAST), self._loop.prepare(priority=_LAST)]
             for watcher in watchers:
                 watcher.start(look)
+            look()
             return watchers
 
         watchers = self.call(begin)
@@ -254,8 +260,17 @@ def serve() -> Iterator[Serve]:
     assert open_descriptors() == descriptors
 
 
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Let this process have as many descriptors as it may: both ends of a thousand connections are in it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def settings(toml: str) -> Settings:
-    """Return the settings of a TOML text, with free ports and no drain where it says nothing else."""
+    """Return the settings of a TOML text, with ours where it says nothing else."""
     given = tomllib.loads(toml)
     return Settings(**given | {name: values | given.get(name, {}) for name, values in _OURS.items()})
 
@@ -263,12 +278,6 @@ def settings(toml: str) -> Settings:
 def open_descriptors() -> int:
     """Return how many descriptors this process has open."""
     return len(os.listdir("/proc/self/fd"))
-
-
-def raise_file_limit() -> None:
-    """Let this process have as many descriptors as it may: both ends of a thousand connections are in it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def ask(address: Address, request: bytes) -> Answer:
