@@ -1,0 +1,193 @@
+"""What the documents say can be done, opened, read or seen is so: each of them is held against the program."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+from typer.testing import CliRunner
+
+from roomcast.cli import app
+from roomcast.relay.reasons import Reason
+from roomcast.server import build_policies
+from roomcast.settings import Settings
+from tests.idle import idle_collector
+from tests.running import ask
+from tests.wire import get
+
+ROOT: Final = Path(__file__).parent.parent
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS: Final = sorted(
+    path
+    for pattern in ("*.md", "app/**/*.md", "config/**/*.md", "deploy/**/*.md", "tests/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+
+# What is quoted from a Python program is no command, whatever it looks like.
+COMMANDS: Final = re.compile(r"^```(?:sh|console)\n(.*?)^```|(?<!`)`([^`\n]+)`(?!`)", re.DOTALL | re.MULTILINE)
+LINK: Final = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
+# A peer's own code comes back, and who is gone hears nothing: no number stands there.
+WITHOUT_CODE: Final = {Reason.PEER: "its own", Reason.GONE: "none"}
+
+
+def each_of(documents: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("document", documents, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+class Running(NamedTuple):
+    address: tuple[str, int]
+    log: IO[str]
+
+
+@pytest.fixture(autouse=True)
+def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide whatever configures the relay on this machine."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("ROOMCAST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def relay() -> Iterator[Running]:
+    """A relay as an operator starts it who looks at its log in a terminal."""
+    command = roomcast("serve", "--set", "server.port=0", "--set", "admin.port=0", "--set", "log.format=console")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            _, rooms, _ = (process.stdout.readline() for _ in range(3))
+            yield Running(("127.0.0.1", urlsplit(rooms.split()[1]).port or 0), process.stdout)
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def roomcast(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "roomcast", *arguments]
+
+
+def text_of(document: Path) -> str:
+    return document.read_text(encoding="utf-8")
+
+
+def block(before: str) -> str:
+    """Return the one block of the README that follows these words."""
+    (found,) = re.findall(rf"{re.escape(before)}\n+```\w*\n(.*?)```", README, re.DOTALL)
+    return str(found)
+
+
+def printed(name: str) -> tuple[list[str], str]:
+    """Return the command of an example, and what the README says that it prints."""
+    command, _, output = block(f"<!-- printed: {name} -->").removeprefix("$ ").partition("\n")
+    return shlex.split(command), output
+
+
+def commands_in(document: Path) -> str:
+    return "\n".join(fenced or inline for fenced, inline in COMMANDS.findall(text_of(document)))
+
+
+def anchors_of(document: Path) -> set[str]:
+    """Return the anchors that a repository's host makes of the headings."""
+    prose = re.sub(r"^```.*?^```", "", text_of(document), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ +(.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_of(DOCUMENTS)
+def test_link_leads_somewhere(document: Path) -> None:
+    for path, anchor in LINK.findall(text_of(document)):
+        target = document.parent / path if path else document
+        assert target.exists(), f"{path} is not there"
+        assert not anchor or anchor in anchors_of(target), f"{path} has no heading for #{anchor}"
+
+
+@each_of(DOCUMENTS)
+def test_make_has_every_target_that_is_named(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", commands_in(document)))
+
+    assert named <= targets
+
+
+@each_of(DOCUMENTS)
+def test_roomcast_has_every_command_that_is_named(document: Path) -> None:
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+
+    named = set(re.findall(r"(?<!from )\broomcast ([a-z]+)\b", commands_in(document)))
+
+    assert named <= commands
+
+
+# The runbook is held against a scrape, line by line, where its alerts are tested.
+@each_of([path for path in DOCUMENTS if path.parent.name != "deploy"])
+def test_scrape_has_every_metric_that_is_named(document: Path) -> None:
+    names = {sample.name for family in idle_collector().collect() for sample in family.samples}
+    families = {family.name for family in idle_collector().collect()}
+
+    # A recorded series is named `level:metric:operation`; it is no metric of ours.
+    named = set(re.findall(r"(?<![:\w])roomcast_\w+(?!:)\b", text_of(document)))
+
+    assert named <= names | families
+
+
+def test_configuration_in_the_readme_is_right() -> None:
+    Path("roomcast.toml").write_text(block("With one, say what differs:"), encoding="utf-8")
+
+    result = CliRunner().invoke(app, ["check", "--config", "roomcast.toml"])
+
+    assert result.exit_code == 0, result.output
+
+
+def test_client_in_the_readme_opens_a_room_of_the_default_configuration() -> None:
+    (url,) = re.findall(r'new WebSocket\("([^"]+)"\);$', README, re.MULTILINE)
+    settings = Settings()
+
+    room = build_policies(settings).admit(urlsplit(url).path, origin=None, host=None, scheme=None).room
+
+    assert room == "/rooms/lobby"
+    assert urlsplit(url).port == settings.server.port
+
+
+def test_readme_has_every_close_reason_with_its_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \|", README, re.MULTILINE)
+
+    assert dict(rows) == {str(reason): WITHOUT_CODE.get(reason, str(reason.close_code)) for reason in Reason}
+
+
+@pytest.mark.parametrize("mistake", ["origin", "path"])
+def test_refusal_reads_as_the_readme_shows_it(mistake: str, relay: Running) -> None:
+    (_, *arguments), answer = printed(mistake)
+    lines = [value for option, value in pairwise(arguments) if option == "-H"]
+
+    assert ask(relay.address, get(urlsplit(arguments[-1]).path, *lines)).body.decode() == answer
+    # The rest of both lines is the same; they begin with the time of day.
+    assert relay.log.readline().partition(" ")[2] == block(f"<!-- logged: {mistake} -->").partition(" ")[2]
+
+
+def test_port_that_is_taken_reads_as_the_readme_shows_it(relay: Running) -> None:
+    (_, *arguments), output = printed("port")
+    port = relay.address[1]
+    command = roomcast(*arguments, "--set", f"server.port={port}", "--set", "admin.port=0")
+
+    errors = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+    # Which process holds it, only some systems tell.
+    holder = re.compile(r", held by [^;]+")
+    assert holder.sub("", errors.replace(str(port), "8080")) == holder.sub("", output)
+
+
+def test_misspelt_key_reads_as_the_readme_shows_it() -> None:
+    (_, *arguments), output = printed("typo")
+    Path("roomcast.toml").write_text("[origin]\nallow = []\n", encoding="utf-8")
+
+    assert CliRunner().invoke(app, arguments).stderr == output
