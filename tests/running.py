@@ -222,7 +222,7 @@ class Relay:
     def ask_to_stop(self) -> None:
         self._loop.run_callback_threadsafe(self.server.ask_to_stop)
 
-    def join_thread(self) -> None:
+    def wait_for_end(self) -> None:
         """Wait until it has ended."""
         self._ended.result(HANG_S)
 
@@ -230,7 +230,7 @@ class Relay:
         self._clients.close()
         if not self._ended.done():
             self.ask_to_stop()
-        self.join_thread()
+        self.wait_for_end()
 
 
 class Serve(Protocol):
@@ -314,8 +314,9 @@ class RelayProcess:
         self.process = process
         self._lines = process.stdout
         self.output: list[str] = []
+        """Its log so far, as far as it was read."""
         serving = self.wait_for("serving")
-        self.address = _address(serving["rooms"])
+        self.address = _address(serving["rooms"][0])
         self.private_address = _address(serving["metrics"])
 
     def wait_for(self, event: str) -> Record:
@@ -372,7 +373,7 @@ def started(*assignments: str, files_max: int | None = None) -> Iterator[subproc
 
 def _address(url: str) -> tuple[str, int]:
     host, _, port = url.split("/")[2].rpartition(":")
-    return socket.gethostbyname(host), int(port)
+    return str(socket.getaddrinfo(host.strip("[]"), port)[0][4][0]), int(port)
 
 
 def _matches(record: Record, event: str, fields: dict[str, object]) -> bool:

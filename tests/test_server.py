@@ -1,0 +1,420 @@
+"""The relay as a whole: what opens, what refuses to, how it stops, and what it is like as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from roomcast.relay.message import Kind, Message
+from roomcast.server import DoorError, build_policies, explain
+from tests.running import Relay, Serve, ask, ask_admin, metric, relay_process, settings, started
+from tests.transport.rooms import rooms, stall
+from tests.wire import (
+    HANG_S,
+    KEY3,
+    Wire,
+    connect,
+    get,
+    hixie76_head,
+    rfc6455_head,
+    shake_hands_hixie76,
+    shake_hands_rfc6455,
+)
+
+LOBBY = "/rooms/lobby"
+RESTART = re.compile(r"restart retry_after_ms=(\d+)")
+
+
+# --- explain, build
+
+
+@pytest.mark.parametrize(
+    ("toml", "quoted"),
+    [
+        ('[origins]\nallow = ["https://*"]', ["https://*"]),
+        ('[[rooms]]\nname = "a"\npath = "/-/{x}"', ["/-/{x}"]),
+        (
+            '[[rooms]]\nname = "a"\npath = "/r/{x}/b"\n[[rooms]]\nname = "b"\npath = "/r/a/{x}"',
+            ["/r/{x}/b", "/r/a/{x}"],
+        ),
+    ],
+)
+def test_policies_that_cannot_be_are_refused_with_what_is_wrong_in_quotes(toml: str, quoted: list[str]) -> None:
+    with pytest.raises(ValueError, match=".*".join(re.escape(f'"{text}"') for text in quoted)):
+        build_policies(settings(toml))
+
+
+def test_explain_tells_the_template_and_the_rule() -> None:
+    answer = explain(settings('[origins]\nallow = ["https://app.example"]'), path=LOBBY, origin="https://app.example")
+
+    assert (answer.status, answer.outcome) == (101, "accepted")
+    assert (answer.template, answer.room, answer.rule) == ("rooms", LOBBY, 'allow "https://app.example"')
+    assert answer.message == ""
+
+
+def test_explain_tells_what_is_only_reported() -> None:
+    answer = explain(settings("[origins]\nenforce = false"), path=LOBBY, origin="https://evil.example")
+
+    assert answer.status == 101
+    assert answer.message == "only reported: [origins] enforce = false"
+
+
+@pytest.mark.parametrize(
+    ("toml", "path", "status", "outcome", "hint"),
+    [
+        ("", LOBBY, 403, "origin", 'add "https://evil.example" to [origins] allow'),
+        ("", "/lobby?token=1", 404, "not_found", "room paths here are /rooms/{room}"),
+        ("", "/rooms/%00", 400, "malformed", "control character"),
+        ('[server]\nhosts = ["a.example"]', LOBBY, 421, "host", 'add "b.example" to [server] hosts'),
+    ],
+)
+def test_explain_says_no_as_the_door_would(toml: str, path: str, status: int, outcome: str, hint: str) -> None:
+    answer = explain(settings(toml), path=path, origin="https://evil.example", host="b.example")
+
+    assert (answer.status, answer.outcome) == (status, outcome)
+    assert hint in answer.message
+
+
+# --- doors
+
+
+def test_door_whose_address_is_not_to_be_had_is_an_error_that_says_so(serve: Serve) -> None:
+    with pytest.raises(
+        DoorError, match=r"\[server\] cannot listen on 192\.0\.2\.1 port 0: .+; stop it, or set another"
+    ):
+        serve('[server]\nhost = "192.0.2.1"')
+
+
+def test_relay_whose_private_door_cannot_open_leaves_the_public_one_free(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        with pytest.raises(DoorError, match=rf"\[admin\] cannot listen on 127\.0\.0\.1 port {port}: .* held by .*pid"):
+            serve(f'[server]\nhost = "unix:{path}"\n[admin]\nport = {port}')
+
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::", "0.0.0.0"])
+def test_relay_listens_on_either_family_or_both(serve: Serve, host: str) -> None:
+    relay = serve(f'[server]\nhost = "{host}"')
+    assert isinstance(relay.address, tuple)
+    reachable = {"127.0.0.1": ["127.0.0.1"], "::1": ["::1"], "::": ["::1", "127.0.0.1"], "0.0.0.0": ["127.0.0.1"]}[host]
+
+    for address in reachable:
+        with connect((address, relay.address[1])) as wire:
+            ada = shake_hands_rfc6455(wire, LOBBY)
+            relay.diary.wait_for("joined")
+            ada.say_goodbye()
+            assert ada.read_goodbye() == (1000, "peer")
+
+
+def test_relay_listens_on_a_path(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    relay = serve(f'[server]\nhost = "unix:{path}"\n[limits]\nconnections_per_address = 1')
+    assert relay.address == str(path)
+
+    # A path's peers have no address, so they are not counted by it either.
+    new, old = relay.join(), relay.join_hixie76()
+    new.say("hello")
+    assert old.hear() == "hello"
+    relay.stop()
+
+    assert not path.exists()
+
+
+def test_what_a_stalled_member_pins_in_the_kernel_is_bounded_on_a_path_too(serve: Serve, tmp_path: Path) -> None:
+    relay = serve(rooms() + f'[server]\nhost = "unix:{tmp_path}/public.sock"')
+
+    _, sent = stall(relay, relay.join())
+
+    assert sent < 100
+
+
+# --- readiness, draining
+
+
+def test_doors_say_that_they_are_ready(serve: Serve) -> None:
+    relay = serve()
+
+    assert relay.ask(get("/-/ready")).status == 200
+    assert relay.ask_admin("/readyz").status == 200
+    assert relay.ask_admin("/healthz").status == 200
+    assert (relay.metric("roomcast_ready"), relay.metric("roomcast_draining")) == (1, 0)
+
+
+def test_members_are_told_when_to_come_back_behind_what_they_are_owed(serve: Serve) -> None:
+    relay = serve("[server]\ndrain_s = 20")
+    new, old, third = relay.join(), relay.join_hixie76(), relay.join()
+
+    third.say("the last word")
+    relay.until(lambda: relay.server.hub.templates["rooms"].received_text == 1)
+    relay.ask_to_stop()
+
+    assert new.hear() == old.hear() == "the last word"
+    for member in (new, third):
+        code, reason = member.read_goodbye()
+        assert code == 1012
+        told = RESTART.fullmatch(reason)
+        assert told is not None
+        # Behind the end of this process, which may take until the deadline.
+        assert 15_000 < int(told[1]) <= 21_000
+        member.say_goodbye(1012)
+        assert member.wire.read_to_end() == b""
+        member.close()
+    old.read_goodbye()
+    old.say_goodbye()
+    assert old.wire.read_to_end() == b""
+    old.close()
+    relay.wait_for_end()
+    assert relay.diary.wait_for("draining", members=3)
+    assert relay.diary.wait_for("stopped", members=3, cut=0)
+    assert relay.server.counters.disconnects["rfc6455", "restart"] == 2
+    assert relay.server.counters.disconnects["hixie76", "restart"] == 1
+
+
+def draining(serve: Serve, toml: str = "") -> tuple[Relay, Wire]:
+    """Return a relay that drains, and the member that keeps it from ending: it does not answer the goodbye."""
+    relay = serve(f"[server]\ndrain_s = 60\n[limits]\nclose_timeout_s = 60\n{toml}")
+    ada = relay.join()
+    relay.ask_to_stop()
+    assert ada.read_goodbye().code == 1012
+    return relay, ada.wire
+
+
+def test_newcomers_are_told_503_while_the_relay_drains(serve: Serve) -> None:
+    relay, _ = draining(serve)
+
+    for request in (get("/-/ready"), get(LOBBY), rfc6455_head(LOBBY), hixie76_head(LOBBY) + KEY3):
+        answer = relay.ask(request)
+        assert (answer.status, answer.body) == (503, b"draining: try again\n")
+        assert answer.headers["retry-after"] == "5"
+    assert relay.ask_admin("/readyz").status == 503
+    assert relay.ask_admin("/healthz").status == 200
+    assert (relay.metric("roomcast_ready"), relay.metric("roomcast_draining")) == (0, 1)
+    # A page is still a page, a wrong path still wrong.
+    assert relay.ask(get("/")).status == 200
+    assert relay.ask(get("/lobby")).status == 404
+    assert relay.diary.wait_for("refused", status=503, reason="draining")
+    relay.ask_to_stop()
+
+
+def test_handshake_that_ends_while_the_relay_drains_makes_no_member(serve: Serve) -> None:
+    relay = serve("[server]\ndrain_s = 60\n[limits]\nclose_timeout_s = 60")
+    ada, late = relay.join(), relay.connect()
+    late.send(hixie76_head(LOBBY))
+    assert late.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+
+    relay.ask_to_stop()
+    assert ada.read_goodbye().code == 1012
+    late.send(KEY3)
+
+    assert late.read_to_end() == b""
+    assert relay.counters.handshakes["hixie76", "draining"] == 1
+    relay.ask_to_stop()
+
+
+def test_second_request_to_stop_ends_the_drain(serve: Serve) -> None:
+    relay, wire = draining(serve)
+
+    relay.ask_to_stop()
+
+    relay.wait_for_end()
+    assert wire.read_to_end() == b""
+    assert relay.diary.wait_for("stopped", cut=1)
+
+
+def test_stalled_member_is_cut_at_the_end_of_the_drain(serve: Serve) -> None:
+    relay = serve(rooms() + "[server]\ndrain_s = 0.2")
+    ada = relay.join()
+    stall(relay, ada)
+
+    relay.ask_to_stop()
+
+    assert ada.read_goodbye().code == 1012
+    ada.say_goodbye()
+    ada.close()
+    relay.wait_for_end()
+    assert relay.diary.wait_for("stopped", members=2, cut=1)
+    assert relay.server.counters.disconnects["rfc6455", "restart"] == 2
+
+
+def test_members_are_dismissed_in_a_stream_and_not_in_a_wave(serve: Serve, many_files: None) -> None:
+    relay = serve("[server]\ndrain_s = 20")
+    members = [relay.join(f"/rooms/{number % 7}") for number in range(600)]
+
+    relay.ask_to_stop()
+    back_ms = []
+    for member in members:
+        told = RESTART.fullmatch(member.read_goodbye().reason)
+        assert told is not None
+        back_ms.append(int(told[1]))
+        member.close()
+    relay.wait_for_end()
+
+    # 600 at 500 a second take 1.2 s, and are spread over as long again, behind the deadline.
+    assert max(back_ms) - min(back_ms) > 1000
+    assert relay.diary.wait_for("stopped", members=600, cut=0)
+
+
+# --- faults of ours
+
+
+def test_fault_in_one_room_ends_that_room_only(serve: Serve) -> None:
+    relay = serve()
+    old, bob = relay.join_hixie76("/rooms/broken"), relay.join("/rooms/broken")
+    ada, cai = relay.join("/rooms/whole"), relay.join("/rooms/whole")
+
+    # No client can say this: text that is not UTF-8 does not get past the protocol, and hixie-76 cannot carry it.
+    relay.call(lambda: relay.server.hub.deliver(Message("/rooms/broken", 1, Kind.TEXT, b"a secret \xff", None)))
+
+    assert old.wire.read_to_end() == b""
+    assert b"secret" not in bob.wire.read_to_end()
+    ada.say("still here")
+    assert cai.hear() == "still here"
+    record = relay.diary.wait_for("internal fault", room="/rooms/broken", error="ValueError")
+    assert "hixie76.py" in record["where"]
+    assert "secret" not in str(relay.diary.read())
+    assert relay.counters.disconnects["hixie76", "internal"] == 1
+
+
+# --- the process
+
+
+def test_process_says_where_it_serves() -> None:
+    with relay_process("server.demo=true", "server.host=::", "admin.host=::1", "origins.allow=*") as process:
+        assert process.wait_for("any origin")["level"] == "warning"
+
+    [serving] = [json.loads(line) for line in process.output if '"serving"' in line]
+    assert re.fullmatch(r"http://localhost:\d+/", serving["chat"])
+    assert re.fullmatch(r"ws://localhost:\d+/rooms/\{room\}", serving["rooms"][0])
+    assert re.fullmatch(r"http://\[::1\]:\d+/metrics", serving["metrics"])
+
+
+def test_process_says_which_path_it_serves(tmp_path: Path) -> None:
+    with started(f"server.host=unix:{tmp_path}/public.sock") as process:
+        assert process.stdout is not None
+        assert f"unix:{tmp_path}/public.sock" in process.stdout.readline()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_process_that_is_told_to_stop_says_goodbye_to_both_dialects_and_exits_with_0(number: signal.Signals) -> None:
+    with relay_process("server.drain_s=10") as process:
+        new = shake_hands_rfc6455(connect(process.address), LOBBY)
+        old = shake_hands_hixie76(connect(process.address), LOBBY)
+
+        process.send_signal(number)
+
+        goodbye = new.read_goodbye()
+        assert goodbye.code == 1012
+        assert RESTART.fullmatch(goodbye.reason)
+        # One of the two keeps it draining, until it has answered.
+        old.read_goodbye()
+        assert ask(process.address, get("/-/ready")).status == 503
+        assert ask_admin(process.private_address, "/readyz").status == 503
+        assert ask(process.address, rfc6455_head(LOBBY)).status == 503
+        new.say_goodbye(1012)
+        old.say_goodbye()
+        assert new.wire.read_to_end() == old.wire.read_to_end() == b""
+        new.close()
+        old.close()
+        assert process.exit_status() == 0
+    assert '"event": "stopped"' in process.output[-1]
+
+
+def test_second_signal_ends_the_process_at_once() -> None:
+    endless = relay_process("server.drain_s=3600", "limits.close_timeout_s=300")
+    with endless as process, connect(process.address) as wire:
+        member = shake_hands_rfc6455(wire, LOBBY)
+        process.send_signal(signal.SIGTERM)
+        assert member.read_goodbye().code == 1012
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.exit_status() == 0
+
+
+def test_process_without_members_ends_at_once() -> None:
+    with relay_process("server.drain_s=3600") as process:
+        process.send_signal(signal.SIGTERM)
+
+        assert process.exit_status() == 0
+
+
+def test_process_whose_port_is_taken_exits_with_2_and_names_who_holds_it() -> None:
+    with relay_process() as process, started(f"server.port={process.address[1]}") as other:
+        output, errors = other.communicate(timeout=HANG_S)
+
+        assert (other.returncode, output) == (2, "")
+        assert f"[server] cannot listen on 127.0.0.1 port {process.address[1]}" in errors
+        assert f"(pid {process.process.pid})" in errors
+        assert "--set server.port=" in errors
+        assert "Traceback" not in errors
+
+
+# --- without descriptors
+
+FILES_MAX = 64
+
+
+def test_newcomers_get_503_before_the_descriptors_run_out() -> None:
+    with relay_process(files_max=FILES_MAX) as process:
+        wires = [connect(process.address) for _ in range(FILES_MAX // 2)]
+        members = [shake_hands_rfc6455(wire, LOBBY) for wire in wires]
+
+        assert ask(process.address, rfc6455_head(LOBBY)).status == 503
+        assert metric(process.private_address, "roomcast_connections_limit") == FILES_MAX // 2
+
+        members[0].close()
+        members[1].close()
+        members[2].say("hello")
+        assert members[3].hear() == "hello"
+        # One more may be let in as soon as the relay has seen that one has left.
+        assert process.wait_for("left")
+        with connect(process.address) as wire:
+            assert shake_hands_rfc6455(wire, LOBBY)
+        for wire in wires:
+            wire.close()
+
+
+def test_newcomers_wait_while_there_are_no_descriptors_and_the_processor_is_idle() -> None:
+    with relay_process("limits.connections_max=0", files_max=FILES_MAX) as process:
+        wires = [connect(process.address) for _ in range(FILES_MAX)]
+        for wire in wires:
+            wire.send(rfc6455_head(LOBBY))
+        # A scrape that finds no descriptor waits as well, and costs nothing either.
+        scrape = connect(process.private_address)
+        scrape.send(get("/healthz", "Connection: close"))
+        process.wait_for("cannot accept")
+        before_s = process.cpu_s()
+        # Five times refused by the system is a second in which nothing could be done.
+        for _ in range(5):
+            assert process.wait_for("cannot accept")["again_in_s"] == 0.2
+        assert process.cpu_s() - before_s < 0.2
+
+        for wire in wires[: FILES_MAX // 2]:
+            wire.close()
+
+        for wire in wires[FILES_MAX // 2 :]:
+            assert wire.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+            wire.close()
+        assert scrape.read_answer().status == 200
+        scrape.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.exit_status() == 0
+
+
+def test_process_takes_all_the_descriptors_that_it_may() -> None:
+    with relay_process() as process, open(f"/proc/{process.process.pid}/limits", encoding="ascii") as limits:
+        [line] = [line for line in limits if line.startswith("Max open files")]
+
+    soft, hard = line.split()[3:5]
+    assert soft == hard
+    assert os.sysconf("SC_OPEN_MAX") <= int(hard)
