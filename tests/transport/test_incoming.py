@@ -1,0 +1,109 @@
+"""A connection before it is a member's: reads and writes that wait, and an end that loses no answer."""
+
+from __future__ import annotations
+
+import _socket
+import socket
+from collections.abc import Iterator
+from time import monotonic
+
+import gevent
+import pytest
+
+from roomcast.transport.incoming import LINGER_S, Incoming
+
+HANG_S = 20
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Incoming, socket.socket]]:
+    """An incoming connection, and the peer's end of it."""
+    ours, theirs = socket.socketpair()
+    raw = _socket.socket(ours.family, ours.type, ours.proto, ours.detach())
+    raw.setblocking(False)
+    theirs.settimeout(HANG_S)
+    yield Incoming(raw, "", monotonic()), theirs
+    raw.close()
+    theirs.close()
+
+
+Pair = tuple[Incoming, socket.socket]
+
+
+def test_what_has_arrived_is_read_at_once(pair: Pair) -> None:
+    incoming, peer = pair
+    peer.send(b"hello")
+
+    assert incoming.receive() == b"hello"
+
+
+def test_reading_waits_for_what_comes_and_holds_up_nobody(pair: Pair) -> None:
+    incoming, peer = pair
+    reading = gevent.spawn(incoming.receive)
+    gevent.spawn(peer.send, b"late")
+
+    assert reading.get(timeout=HANG_S) == b"late"
+
+
+def test_end_of_the_stream_is_read_as_nothing(pair: Pair) -> None:
+    incoming, peer = pair
+    reading = gevent.spawn(incoming.receive)
+    gevent.spawn(peer.close)
+
+    assert reading.get(timeout=HANG_S) == b""
+
+
+def test_writing_waits_until_all_is_taken(pair: Pair) -> None:
+    incoming, peer = pair
+    data = bytes(range(256)) * 4096
+    writing = gevent.spawn(incoming.send, data)
+    received = bytearray()
+
+    gevent.idle()
+    assert not writing.ready()
+    while len(received) < len(data):
+        received += peer.recv(65_536)
+        gevent.idle()
+
+    writing.get(timeout=HANG_S)
+    assert bytes(received) == data
+
+
+def test_writing_to_one_who_left_is_an_error_of_the_system(pair: Pair) -> None:
+    incoming, peer = pair
+    peer.close()
+
+    with pytest.raises(OSError, match="pipe"):
+        incoming.send(b"hello")
+
+
+def test_lingering_ends_with_the_peer(pair: Pair) -> None:
+    incoming, peer = pair
+    peer.send(b"unread" * 1000)
+    incoming.send(b"the answer")
+
+    lingering = gevent.spawn(incoming.linger)
+    gevent.idle()
+    assert peer.recv(100) == b"the answer"
+    assert peer.recv(100) == b""
+    peer.close()
+
+    lingering.get(timeout=HANG_S)
+
+
+def test_lingering_has_an_end(pair: Pair) -> None:
+    incoming, peer = pair
+    began_s = monotonic()
+
+    incoming.linger()
+
+    assert monotonic() - began_s == pytest.approx(LINGER_S, abs=0.5)
+    assert peer.recv(100) == b""
+
+
+def test_lingering_for_one_who_left_is_over_at_once(pair: Pair) -> None:
+    incoming, peer = pair
+    peer.close()
+    incoming.raw.shutdown(socket.SHUT_RDWR)
+
+    incoming.linger()

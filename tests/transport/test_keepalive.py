@@ -1,0 +1,137 @@
+"""Pings, and the deadlines of those who say or take nothing. Times are the shortest that the settings allow."""
+
+from __future__ import annotations
+
+import pytest
+
+from roomcast.relay.reasons import Reason
+from tests.running import Serve
+from tests.transport.rooms import rooms, stall
+from tests.wire import PING, PONG, TEXT, Rfc6455Client, frame
+
+# For members that answer, within a time that a busy machine keeps too; and for those that do not.
+OFTEN = "[limits]\nping_interval_s = 0.3\npong_timeout_s = 0.3\n"
+AT_ONCE = "[limits]\nping_interval_s = 0.1\npong_timeout_s = 0.1\n"
+NO_DEADLINE = "[limits]\nping_interval_s = 0.1\npong_timeout_s = 0\n"
+ROUNDS = 3
+"""Two of them end a member that is silent after a ping."""
+
+
+def next_ping(member: Rfc6455Client) -> None:
+    while (got := member.read_frame()).opcode != PING:
+        assert got.opcode == PONG
+    assert got.payload == b""
+
+
+@pytest.mark.parametrize("sent", [frame(PONG), frame(PING), frame(TEXT, b"hello")], ids=["pong", "ping", "message"])
+def test_member_that_gives_any_sign_of_life_stays(serve: Serve, sent: bytes) -> None:
+    relay = serve(OFTEN)
+    member = relay.join()
+
+    for _ in range(ROUNDS):
+        next_ping(member)
+        member.wire.send(sent)
+
+    assert relay.template().members == 1
+    assert relay.counters.frames_sent["rfc6455"][PING] >= ROUNDS
+
+
+def test_member_that_is_silent_after_a_ping_is_told_so_and_closed(serve: Serve) -> None:
+    relay = serve(AT_ONCE)
+    member = relay.join()
+
+    next_ping(member)
+
+    assert member.read_goodbye() == (1011, "pong_timeout")
+    member.say_goodbye(1011)
+    member.close()
+    relay.until(lambda: relay.server.counters.disconnects["rfc6455", "pong_timeout"] == 1)
+    relay.diary.wait_for("left", reason="pong_timeout")
+
+
+def test_member_that_vanished_is_closed_though_nothing_can_be_told(serve: Serve) -> None:
+    relay = serve(AT_ONCE + "close_timeout_s = 0.1")
+    relay.join()
+
+    relay.until(lambda: relay.server.counters.disconnects["rfc6455", "pong_timeout"] == 1)
+
+
+def test_bytes_that_are_no_message_yet_are_life(serve: Serve) -> None:
+    relay = serve(OFTEN)
+    member = relay.join()
+    text = frame(TEXT, b"slow")
+
+    for start in range(ROUNDS):
+        next_ping(member)
+        member.wire.send(text[start : start + 1])
+    member.wire.send(text[ROUNDS:])
+
+    next_ping(member)
+    assert relay.template().received_text == 1
+
+
+def test_hixie76_has_no_ping_and_may_be_silent(serve: Serve) -> None:
+    relay = serve(OFTEN)
+    new, old = relay.join(), relay.join_hixie76()
+
+    for _ in range(ROUNDS):
+        next_ping(new)
+        new.wire.send(frame(PONG))
+    new.say("still there?")
+
+    assert old.hear() == "still there?"
+
+
+def test_every_member_is_pinged_again_and_again(serve: Serve) -> None:
+    relay = serve(NO_DEADLINE)
+    members = [relay.join(f"/rooms/{number}") for number in range(150)]
+
+    for _ in range(2):
+        for member in members:
+            next_ping(member)
+
+    assert relay.template().members == 150
+
+
+def test_laggard_is_not_pinged_and_lives_by_taking_what_it_is_owed(serve: Serve) -> None:
+    relay = serve(rooms() + OFTEN)
+    publisher = relay.join()
+    stalled, sent = stall(relay, publisher)
+    # It may have been pinged before it stalled.
+    stalled.wire.send(frame(PONG))
+
+    for _ in range(ROUNDS):
+        next_ping(publisher)
+        publisher.wire.send(frame(PONG))
+    assert relay.template().laggards == 1
+
+    texts = 0
+    while texts < sent:
+        opcode, _ = stalled.read_frame()
+        texts += opcode == TEXT
+        if opcode == PING:
+            stalled.wire.send(frame(PONG))
+    assert relay.template().dropped == {}
+
+
+def test_member_that_never_wakes_is_closed_when_its_room_has_left_it_behind(serve: Serve) -> None:
+    relay = serve(rooms(lag_max_bytes=131_072) + "[limits]\nwrite_timeout_s = 0\nclose_timeout_s = 0.1")
+    publisher = relay.join()
+    stall(relay, publisher)
+
+    for _ in range(20):
+        publisher.say("x" * 16_384)
+
+    # It reads nothing, so not even the close frame gets through: it is cut when its time is over.
+    relay.until(lambda: relay.server.counters.disconnects["rfc6455", "lagging"] == 1)
+    assert relay.template().dropped[Reason.LAGGING] > 0
+
+
+def test_silent_member_stays_where_no_pong_is_waited_for(serve: Serve) -> None:
+    relay = serve(NO_DEADLINE)
+    member = relay.join()
+
+    for _ in range(ROUNDS):
+        next_ping(member)
+
+    assert relay.template().members == 1

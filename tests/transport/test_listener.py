@@ -1,0 +1,204 @@
+"""Listening sockets: where they can be, what they inherit, and what is left of them."""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import gevent.event
+import pytest
+
+from roomcast.logs import Journal
+from roomcast.transport.listener import Acceptor, bind, holder_of
+from tests.running import Diary
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+class Reception:
+    """What an acceptor hands over."""
+
+    def __init__(self, closing: ExitStack) -> None:
+        self.addresses: list[str] = []
+        self.came = gevent.event.Event()
+        self._closing = closing
+
+    def take(self, raw: _socket.socket, address: str) -> None:
+        self._closing.callback(raw.close)
+        assert not raw.getblocking()
+        self.addresses.append(address)
+        self.came.set()
+
+
+def accepting(closing: ExitStack, listening: _socket.socket) -> tuple[Reception, Acceptor]:
+    reception = Reception(closing)
+    acceptor = Acceptor(listening, reception.take, Journal(Diary().write))
+    closing.callback(acceptor.close)
+    acceptor.start()
+    return reception, acceptor
+
+
+@pytest.mark.parametrize(
+    ("host", "visitor", "seen"),
+    [
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
+        ("::1", "::1", "::1"),
+        ("::", "::1", "::1"),
+        # Mapped, as the kernel says it: policies/limits.py knows.
+        ("::", "127.0.0.1", "::ffff:127.0.0.1"),
+    ],
+)
+def test_visitor_is_handed_over_with_its_address(closing: ExitStack, host: str, visitor: str, seen: str) -> None:
+    listening = bind(host, 0)
+    reception, _ = accepting(closing, listening)
+
+    closing.enter_context(socket.create_connection((visitor, listening.getsockname()[1])))
+
+    assert reception.came.wait(20)
+    assert reception.addresses == [seen]
+
+
+def test_ipv6_alone_leaves_the_port_of_ipv4_free(closing: ExitStack) -> None:
+    six = bind("::1", 0)
+    closing.callback(six.close)
+
+    four = bind("127.0.0.1", six.getsockname()[1])
+
+    four.close()
+
+
+def test_accepted_connections_inherit_what_members_need(closing: ExitStack) -> None:
+    listening = bind("127.0.0.1", 0, send_buffer_bytes=32_768)
+    closing.callback(listening.close)
+    closing.enter_context(socket.create_connection(listening.getsockname()))
+
+    twin = closing.enter_context(socket.socket(fileno=os.dup(listening.fileno())))
+    with twin.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 32_768
+
+
+def test_address_of_another_is_an_error_that_leaves_nothing_open(closing: ExitStack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use") as refusal:
+        bind("127.0.0.1", other.getsockname()[1])
+
+    assert refusal.value.errno == errno.EADDRINUSE
+
+
+# --- paths
+
+
+def test_path_is_removed_with_its_listener(closing: ExitStack, tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    reception, acceptor = accepting(closing, bind(f"unix:{path}", 0))
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.connect(str(path))
+        assert reception.came.wait(20)
+
+    assert reception.addresses == [""]
+    acceptor.close()
+    acceptor.close()
+    assert not path.exists()
+
+
+def test_path_that_somebody_removed_already_is_no_fault(closing: ExitStack, tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    _, acceptor = accepting(closing, bind(f"unix:{path}", 0))
+
+    path.unlink()
+
+    acceptor.close()
+
+
+def test_path_that_a_killed_relay_left_behind_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+
+    listening = bind(f"unix:{path}", 0)
+
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.connect(str(path))
+    listening.close()
+
+
+def test_path_where_somebody_listens_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+
+        with pytest.raises(OSError, match="in use") as refusal:
+            bind(f"unix:{path}", 0)
+
+        assert refusal.value.errno == errno.EADDRINUSE
+        with socket.socket(socket.AF_UNIX) as visitor:
+            visitor.connect(str(path))
+
+
+def test_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("keep me")
+
+    with pytest.raises(OSError, match="in use"):
+        bind(f"unix:{path}", 0)
+
+    assert path.read_text() == "keep me"
+
+
+def test_path_in_no_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        bind(f"unix:{tmp_path}/none/public.sock", 0)
+
+
+# --- accepting
+
+
+def test_closed_acceptor_does_not_start_again(closing: ExitStack) -> None:
+    # A pause for want of descriptors may end after the relay has.
+    _, acceptor = accepting(closing, bind("127.0.0.1", 0))
+
+    acceptor.close()
+
+    acceptor.start()
+
+
+def test_error_that_is_no_shortage_costs_nobody_anything(closing: ExitStack) -> None:
+    failing, working = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
+    nobody, _ = accepting(closing, failing)
+    somebody, _ = accepting(closing, working)
+
+    # Accepting fails from now on, with EINVAL.
+    failing.shutdown(socket.SHUT_RDWR)
+    closing.enter_context(socket.create_connection(working.getsockname()))
+
+    assert somebody.came.wait(20)
+    assert nobody.addresses == []
+
+
+# --- who holds a port
+
+
+def test_holder_of_a_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        holder = holder_of(listening.getsockname()[1])
+
+    assert holder is not None
+    assert holder.endswith(f"(pid {os.getpid()})")
+
+
+def test_port_that_is_bound_and_not_listened_to_has_no_holder() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+
+        assert holder_of(bound.getsockname()[1]) is None
