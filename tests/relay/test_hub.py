@@ -13,6 +13,8 @@ from tests.relay.fake_loop import HandDrivenLoop
 from tests.relay.fake_wire import GOODBYE, ROOMY, BracketFormat, FakeMember, message
 
 ANGLES = BracketFormat()
+# How long a room rests after 2 ms.
+REST_S = PACE_FACTOR * 0.002
 
 
 class Relay:
@@ -227,13 +229,13 @@ def test_publisher_that_joins_a_busy_turn_finds_it_asked_for_already(relay: Rela
     [
         (0.000_9, 0.025, 0.0),
         (0.001_1, 0.025, 0.001_1 * PACE_FACTOR),
-        (0.002, 0.025, 0.002 * PACE_FACTOR),
+        (0.002, 0.025, REST_S),
         (0.020, 0.025, 0.025),
         (0.020, 0.010, 0.010),
         (0.020, 0.0, 0.0),
     ],
 )
-def test_busy_room_rests_some_times_as_long_as_its_pass_took(
+def test_busy_room_rests_the_longer_the_longer_its_pass_took(
     relay: Relay, cost_s: float, gather_max_s: float, rest_s: float
 ) -> None:
     room, members = relay.fill("/rooms/a", 200, cost_s, gather_max_s=gather_max_s)
@@ -265,7 +267,7 @@ def test_room_that_rests_gathers_what_arrives(relay: Relay) -> None:
     relay.loop.end_turn()
     relay.say(room, b"three")
     relay.loop.end_turn()
-    relay.loop.wait(0.002 * PACE_FACTOR)
+    relay.loop.wait(REST_S)
 
     assert member.offers == [b"<one>", b"<two><three>"]
 
@@ -273,7 +275,7 @@ def test_room_that_rests_gathers_what_arrives(relay: Relay) -> None:
 def test_room_that_was_busy_and_is_rested_flushes_at_once(relay: Relay) -> None:
     room, member = relay.join("/rooms/a", cost_s=0.002)
     relay.flush(room, b"one")
-    relay.loop.now_s += 0.002 * PACE_FACTOR
+    relay.loop.now_s += REST_S
 
     relay.say(room, b"two")
     relay.loop.end_turn()
@@ -287,23 +289,34 @@ def test_rest_is_not_prolonged_by_what_arrives(relay: Relay) -> None:
 
     for _ in range(3):
         relay.say(room)
-        relay.loop.wait(0.002 * PACE_FACTOR / 3)
+        relay.loop.wait(REST_S / 3)
 
     assert len(member.offers) == 2
 
 
-def test_whole_burst_that_waits_is_not_made_to_wait_longer(relay: Relay) -> None:
+@pytest.mark.parametrize(("waiting_bytes", "is_at_once"), [(PASS_BYTES, True), (PASS_BYTES - 1, False)])
+def test_whole_burst_that_waits_is_not_made_to_wait_longer(relay: Relay, waiting_bytes: int, is_at_once: bool) -> None:
     room, member = relay.join("/rooms/a", cost_s=0.002)
-    for payload_bytes in (PASS_BYTES, PASS_BYTES - OVERHEAD_BYTES, PASS_BYTES - OVERHEAD_BYTES - 1):
-        relay.say(room, b"x" * payload_bytes)
+    relay.say(room, b"x" * PASS_BYTES)
+    relay.say(room, b"x" * (waiting_bytes - OVERHEAD_BYTES))
 
     relay.loop.end_turn()
-    relay.loop.wait()
 
-    # Behind the first waits a whole burst, and goes; behind the second, one byte
-    # less, which waits as long as it may.
+    assert relay.loop.timers_s() == [0.0 if is_at_once else REST_S]
+    relay.loop.run_dry()
     assert len(member.offers) == 2
-    assert relay.loop.timers_s() == [0.025]
+
+
+def test_whole_bursts_on_end_are_rested_from_all_at_once(relay: Relay) -> None:
+    room, member = relay.join("/rooms/a", cost_s=0.000_6)
+    for _ in range(2):
+        relay.say(room, b"x" * PASS_BYTES)
+    relay.say(room, b"the rest")
+
+    relay.loop.end_turn()
+
+    assert len(member.offers) == 2
+    assert relay.loop.timers_s() == pytest.approx([2 * 0.000_6 * PACE_FACTOR])
 
 
 def test_fifty_rooms_of_which_none_is_busy_are_a_busy_relay(relay: Relay) -> None:
@@ -362,8 +375,8 @@ def test_room_that_rests_until_earlier_is_woken_in_time(relay: Relay) -> None:
     relay.say(late)
     relay.say(early)
 
-    assert relay.loop.timers_s() == [0.014, 0.023]
-    relay.loop.wait(0.002 * PACE_FACTOR)
+    assert relay.loop.timers_s() == [REST_S, 0.023]
+    relay.loop.wait(REST_S)
     assert (len(one.offers), len(other.offers)) == (2, 1)
     # Its own timer is still to fire: another would be one too many.
     assert len(relay.loop.timers) == 1
@@ -392,8 +405,8 @@ def test_timer_that_fires_too_early_is_asked_for_again(relay: Relay) -> None:
     relay.loop.fire_early()
 
     assert len(member.offers) == 1
-    assert relay.loop.timers_s() == [0.013]
-    relay.loop.wait(0.013)
+    assert relay.loop.timers_s() == pytest.approx([REST_S - 0.001])
+    relay.loop.wait(REST_S - 0.001)
     assert len(member.offers) == 2
 
 
@@ -402,7 +415,7 @@ def test_timer_that_fires_a_little_early_is_taken_for_right(relay: Relay) -> Non
     relay.flush(room)
     relay.say(room)
 
-    relay.loop.now_s += 0.002 * PACE_FACTOR - TIMER_SLACK_S
+    relay.loop.now_s += REST_S - TIMER_SLACK_S
     relay.loop.fire_early()
 
     assert len(member.offers) == 2
@@ -425,13 +438,27 @@ def test_timer_that_fires_before_a_turn_that_was_asked_for_takes_nothing_from_it
     assert (len(member.offers), len(other.offers)) == (2, 2)
 
 
+def test_timer_that_finds_more_to_do_than_a_turn_takes_leaves_it_to_the_turn_that_was_asked_for(relay: Relay) -> None:
+    busy, _ = relay.join("/rooms/busy", cost_s=0.002)
+    large, many = relay.fill("/rooms/large", 1_000, cost_s=0.020)
+    relay.flush(busy)
+    relay.say(busy)
+    relay.say(large)
+
+    relay.loop.wait(REST_S)
+
+    assert (len(relay.loop.soon_asked), relay.loop.timers) == (1, [])
+    relay.loop.run_dry()
+    assert served(many) == 1_000
+
+
 def test_turn_that_wakes_a_room_before_its_timer_leaves_nothing_for_it(relay: Relay) -> None:
     busy, member = relay.join("/rooms/busy", cost_s=0.002)
     quiet, _ = relay.join("/rooms/quiet")
     relay.flush(busy)
     relay.say(busy)
 
-    relay.loop.now_s += 0.002 * PACE_FACTOR
+    relay.loop.now_s += REST_S
     relay.say(quiet)
     relay.loop.end_turn()
     relay.loop.run_dry()
@@ -510,6 +537,8 @@ def test_room_that_opens_again_is_another_room(relay: Relay) -> None:
     assert again is not room
     assert newcomer.offers == [b"<for the newcomer>"]
     assert list(relay.hub.rooms.values()) == [again]
+    # The broker, too, has forgotten the first.
+    assert again.at == 1
 
 
 def test_forgotten_room_with_something_to_flush_asks_for_no_more_turns(relay: Relay) -> None:
@@ -568,13 +597,14 @@ def test_no_limit_is_no_limit(relay: Relay) -> None:
 def test_publisher_into_a_room_that_owes_too_much_is_paused_until_it_is_flushed(relay: Relay) -> None:
     room, publisher = relay.join("/rooms/a", pending_max_bytes=2 * OVERHEAD_BYTES)
 
-    relay.say(room, b"1", publisher)
-    before = publisher.is_paused
-    relay.say(room, b"2", publisher)
-    meanwhile = publisher.is_paused
+    paused = []
+    for payload in (b"", b"", b"one too many"):
+        relay.say(room, payload, publisher)
+        paused.append(publisher.is_paused)
     relay.loop.end_turn()
 
-    assert (before, meanwhile, publisher.is_paused) == (False, True, False)
+    assert paused == [False, False, True]
+    assert not publisher.is_paused
 
 
 def test_publisher_of_a_paced_room_is_paused_no_longer_than_the_room_rests(relay: Relay) -> None:
@@ -583,7 +613,7 @@ def test_publisher_of_a_paced_room_is_paused_no_longer_than_the_room_rests(relay
     relay.say(room, b"1", publisher)
     resting = publisher.is_paused
 
-    relay.loop.wait(0.002 * PACE_FACTOR)
+    relay.loop.wait(REST_S)
 
     assert (resting, publisher.is_paused) == (True, False)
 

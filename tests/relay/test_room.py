@@ -646,13 +646,10 @@ def test_parting_member_whose_connection_ends_is_forgotten() -> None:
 
 # --- publishers
 
-PENDING = 2 * (OVERHEAD_BYTES + 1)
 
-
-def test_publisher_into_a_room_that_owes_too_much_is_paused_once() -> None:
-    room = a_room(pending_max_bytes=PENDING)
+def test_publisher_that_is_held_back_is_paused_once() -> None:
+    room = a_room()
     publisher = enter(room)
-    say(room, b"1", b"2", b"3", b"4")
 
     # `pause` itself complains of a second time.
     room.hold_back(publisher)
@@ -660,15 +657,6 @@ def test_publisher_into_a_room_that_owes_too_much_is_paused_once() -> None:
 
     assert publisher.is_paused
     assert room.counters.publishers_paused == 1
-
-
-@pytest.mark.parametrize(("pending_max_bytes", "is_over"), [(PENDING, False), (PENDING - 1, True)])
-def test_exactly_as_much_as_may_be_pending_is_not_too_much(pending_max_bytes: int, is_over: bool) -> None:
-    room = a_room(pending_max_bytes=pending_max_bytes)
-
-    say(room, b"1", b"2")
-
-    assert room.is_over_pending is is_over
 
 
 def test_paused_publisher_is_read_again_when_half_is_flushed() -> None:

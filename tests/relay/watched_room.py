@@ -79,7 +79,7 @@ class WatchedRoom:
         assert self.room.append(said) is must_tell_hub
         if sender is not None:
             sender.sent.append(offset)
-            if self.room.is_over_pending:
+            if self.room.pending_bytes > self.rules.pending_max_bytes:
                 self.room.hold_back(sender)
         self.check()
 
@@ -268,6 +268,9 @@ class WatchedRoom:
             assert room.log.first == self._first_held, "trimmed while a pass runs"
         elif room.has_laggards:
             assert room.log.size_bytes - pending_bytes <= self.rules.lag_max_bytes
+            if room.log.first > self._first_held:
+                forgotten = self.published[room.log.first - 2]
+                assert room.log.size_bytes + forgotten.size_bytes > self.rules.lag_max_bytes, "forgotten too early"
         else:
             assert room.log.first == room.at + 1, "kept for nobody"
         self._first_held = room.log.first

@@ -170,7 +170,7 @@ class Hub:
             room.counters.received_binary += 1
         self.message_sizes.observe(len(payload))
         self._broker.publish(room.name, kind, payload, sender)
-        if room.is_over_pending:
+        if room.pending_bytes > room.rules.pending_max_bytes:
             room.hold_back(sender)
 
     def deliver(self, message: Message) -> None:
@@ -213,7 +213,6 @@ class Hub:
         except Exception as error:
             # This room is lost; the others must not be.
             self._abandon(room, error)
-            return self._clock()
         now = self._clock()
         room.flush_s += now - started
         self._flush_s += now - started
@@ -235,19 +234,16 @@ class Hub:
                 member.fail()
             except Exception as another:
                 self._report(room, another)
-        self._forget_if_empty(room)
 
     def _pace(self, room: Room, now: float) -> None:
         """A pass is over: decide when the room's next may begin."""
         self.flush_durations.observe(room.flush_s)
-        # All flushing since the last pause includes the room's own, but for what
-        # of its pass came before that pause.
-        cost = self._flush_s if self._flush_s > room.flush_s else room.flush_s
         room.flush_s = 0.0
         room.not_before_s = 0.0
-        # A whole burst that is waiting already gains nothing by waiting longer.
-        if cost > PACE_ABOVE_S and room.pending_bytes < PASS_BYTES:
-            room.not_before_s = now + min(PACE_FACTOR * cost, room.rules.gather_max_s)
+        # By what the hub has spent, which includes the room's own pass: that stood in
+        # `_due` to its end. A whole burst that waits already gains nothing by waiting longer.
+        if self._flush_s > PACE_ABOVE_S and room.pending_bytes < PASS_BYTES:
+            room.not_before_s = now + min(PACE_FACTOR * self._flush_s, room.rules.gather_max_s)
 
     def _line_up(self, room: Room) -> bool:
         """Put a room with something to flush in its place. Returns whether it is due now, and does not rest."""
@@ -257,7 +253,6 @@ class Hub:
                 heappush(self._resting, (room.not_before_s, next(self._tie), room))
                 self._ask_to_be_woken(now)
                 return False
-            room.not_before_s = 0.0
         self._due.append(room)
         return True
 

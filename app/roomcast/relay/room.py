@@ -148,13 +148,8 @@ class Room:
         self.pending_bytes += message.size_bytes
         return self._services is None and message.offset == self.at + 1
 
-    @property
-    def is_over_pending(self) -> bool:
-        """Whether it owes more than it may, and its publishers have to wait."""
-        return self.pending_bytes > self.rules.pending_max_bytes
-
     def hold_back(self, publisher: Member) -> None:
-        """Stop reading from a publisher until half of what may be pending is flushed."""
+        """Stop reading from a publisher, because more is pending than may be, until half of that is flushed."""
         if publisher not in self._paused:
             self._paused[publisher] = None
             self.counters.publishers_paused += 1
