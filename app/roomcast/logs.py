@@ -35,6 +35,11 @@ LEVELS: tuple[Level, ...] = ("info", "warning", "error")
 # would take all memory.
 QUEUE_MAX_RECORDS = 10_000
 
+# How long a line may wait for others before they are written together. Handing a batch
+# to the thread costs as much CPU as half a handshake; at 3,000 joins a second that is
+# once in 150 lines, and nobody who reads along notices 50 ms.
+GATHER_S = 0.05
+
 # As long as anything that helps. A room name may have 255 bytes and an Origin any number.
 VALUE_MAX_CHARACTERS = 200
 # A traceback's end says what went wrong, so of a longer one the end is kept.
@@ -68,8 +73,8 @@ class Journal:
         self._size = size
         self._clock = clock
         self._waiting: deque[Record] = deque()
-        self._is_stopping = False
         self._wake = Event()
+        self._stopping = Event()
 
     def info(self, event: str, **fields: object) -> None:
         """Record what happens when all is well."""
@@ -100,15 +105,16 @@ class Journal:
     def run(self) -> None:
         """Write what is recorded until ``stop``, and then what is left. The body of a greenlet."""
         pool = gevent.get_hub().threadpool
-        while not self._is_stopping or self._waiting:
+        while not self._stopping.is_set() or self._waiting:
             self._wake.wait()
             self._wake.clear()
+            self._stopping.wait(GATHER_S)
             if batch := self._take():
                 pool.apply(self._write_all, (batch,))
 
     def stop(self) -> None:
         """Let ``run`` return as soon as nothing waits. Whoever joins it must bound the wait: a write may hang."""
-        self._is_stopping = True
+        self._stopping.set()
         self._wake.set()
 
     def _take(self) -> list[Record]:
