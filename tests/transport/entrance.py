@@ -1,0 +1,96 @@
+"""A public door without a listener, for what loopback cannot show: visitors from anywhere, and a clock that fails."""
+
+from __future__ import annotations
+
+import _socket
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from time import monotonic
+
+import gevent
+
+from roomcast.logs import Journal
+from roomcast.metrics import TransportCounters
+from roomcast.policies.limits import AddressCounts
+from roomcast.protocol.handshake import Dialect
+from roomcast.server import build_policies
+from roomcast.transport.admission import Outcome
+from roomcast.transport.entry import Entry, HandshakeLimits, Page
+from roomcast.transport.formats import Hixie76Format, Rfc6455Format
+from roomcast.transport.keepalive import KeepAlive
+from roomcast.transport.membership import Membership
+from tests.running import Diary, Relay, settings
+from tests.wire import Wire
+
+_NO_LIMITS = HandshakeLimits(
+    handshakes_max=0, handshake_timeout_s=10, head_max_bytes=16_384, headers_max=100, fragments_max=0
+)
+
+
+class Entrance:
+    """An entry to the rooms of a relay, in its loop, which is handed connections by the test.
+
+    Args:
+        relay: Whose loop and rooms it uses.
+        connections_per_address: As the setting.
+        page: What GET / answers.
+        clock: What the members have for a clock.
+    """
+
+    def __init__(
+        self, relay: Relay, *, connections_per_address: int, page: Page, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.diary = Diary()
+        self.journal = Journal(self.diary.write)
+        self.counters = TransportCounters(list(Dialect), list(Outcome))
+        self.visitors = ExitStack()
+        self._relay = relay
+        hub = relay.server.hub
+        keep_alive = KeepAlive(hub=hub, clock=clock, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0)
+        self.membership = Membership(
+            hub=hub,
+            counters=self.counters,
+            journal=self.journal,
+            addresses=AddressCounts(connections_per_address),
+            keep_alive=keep_alive,
+            clock=clock,
+            connections_max=0,
+            close_timeout_s=0.1,
+            address_for_logs=str,
+        )
+        formats: dict[Dialect, Rfc6455Format | Hixie76Format] = {
+            Dialect.RFC6455: Rfc6455Format(self.counters),
+            Dialect.HIXIE76: Hixie76Format(self.counters),
+        }
+        self._entry = Entry(build_policies(settings("")), self.membership, formats, _NO_LIMITS, page)
+
+    def visit(self, address: str) -> Wire:
+        """Connect from an address of the test's choice."""
+        theirs, ours = socket.socketpair()
+        raw = _socket.socket(ours.family, ours.type, ours.proto, ours.detach())
+        raw.setblocking(False)
+        self._relay.call(lambda: self._entry.accepted(raw, address))
+        return self.visitors.enter_context(Wire(theirs))
+
+
+@contextmanager
+def entrance(
+    relay: Relay,
+    *,
+    connections_per_address: int = 0,
+    page: Page | None = None,
+    clock: Callable[[], float] = monotonic,
+) -> Iterator[Entrance]:
+    """Open such a door. At the end its visitors go, and it must have forgotten them."""
+    plain = page or Page(b"hello\n")
+    door = relay.call(lambda: Entrance(relay, connections_per_address=connections_per_address, page=plain, clock=clock))
+    writer = relay.call(lambda: gevent.spawn(door.journal.run))
+    try:
+        yield door
+        door.visitors.close()
+        relay.until(lambda: door.membership.connections == 0)
+    finally:
+        door.visitors.close()
+        relay.call(door.journal.stop)
+        relay.until(writer.ready)

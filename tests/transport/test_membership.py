@@ -1,0 +1,135 @@
+"""What members share, and what is left when one has gone: nothing but a count and a line."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import pytest
+
+from roomcast.transport.entry import Page
+from roomcast.transport.membership import place_of
+from tests.running import Serve
+from tests.transport.entrance import Entrance, entrance
+from tests.wire import get, shake_hands_hixie76, shake_hands_rfc6455
+
+LOBBY = "/rooms/lobby"
+
+
+def check_turned_away(door: Entrance, address: str, count: int) -> None:
+    with door.visit(address) as wire:
+        wire.send(get())
+        answer = wire.read_answer()
+    assert (answer.status, answer.body) == (429, b"connections_per_address is reached\n")
+    assert answer.headers["retry-after"] == "5"
+    assert door.counters.handshakes["none", "address_limit"] == count
+    assert door.diary.wait_for("refused", status=429, address=address)["reason"] == "address_limit"
+
+
+@pytest.mark.parametrize(
+    ("first", "same", "other"),
+    [
+        ("198.51.100.7", "198.51.100.7", "198.51.100.8"),
+        ("198.51.100.7", "::ffff:198.51.100.7", "::ffff:198.51.100.8"),
+        ("2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1"),
+    ],
+)
+def test_too_many_connections_of_one_address_are_told_to_come_later(
+    serve: Serve, first: str, same: str, other: str
+) -> None:
+    relay = serve()
+    with entrance(relay, connections_per_address=2) as door:
+        ada = shake_hands_rfc6455(door.visit(first), LOBBY)
+        bob = shake_hands_hixie76(door.visit(same), LOBBY)
+
+        check_turned_away(door, same, 1)
+        check_turned_away(door, first, 2)
+
+        # Another's limit is its own, and a place that is given back is free.
+        cai = shake_hands_rfc6455(door.visit(other), LOBBY)
+        bob.close()
+        relay.until(lambda: door.membership.connections == 2)
+        dan = shake_hands_rfc6455(door.visit(first), LOBBY)
+        dan.say("hello")
+        assert ada.hear() == cai.hear() == "hello"
+
+
+def test_visitor_who_does_not_become_a_member_gives_its_place_back(serve: Serve) -> None:
+    relay = serve()
+    with entrance(relay, connections_per_address=1) as door:
+        for _ in range(3):
+            with door.visit("198.51.100.7") as wire:
+                wire.send(get())
+                assert wire.read_answer().status == 200
+            relay.until(lambda: door.membership.connections == 0)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "100.64.0.1", ""])
+def test_peers_that_are_proxies_are_not_counted(serve: Serve, address: str) -> None:
+    with entrance(serve(), connections_per_address=1) as door:
+        assert [shake_hands_rfc6455(door.visit(address), LOBBY) for _ in range(3)]
+
+
+# --- faults of ours
+
+
+class FailingClock:
+    """A clock that fails once, when it was told to."""
+
+    def __init__(self) -> None:
+        self._will_fail = False
+
+    def fail_next(self) -> None:
+        self._will_fail = True
+
+    def __call__(self) -> float:
+        if self._will_fail:
+            self._will_fail = False
+            raise RuntimeError("it is a quarter past s3cr3t")
+        return monotonic()
+
+
+def test_fault_of_ours_in_a_handshake_is_500_and_says_where_but_not_what(serve: Serve) -> None:
+    page = Page(b"", (("X-Broken", "two\r\nlines s3cr3t"),))
+    with entrance(serve(), page=page) as door:
+        with door.visit("") as wire:
+            wire.send(get())
+            answer = wire.read_answer()
+
+        assert (answer.status, answer.body) == (500, b"a fault of the relay's own\n")
+        assert door.counters.handshakes["none", "internal"] == 1
+        record = door.diary.wait_for("internal fault", error="ValueError")
+        assert "entry.py" in record["where"]
+        door.diary.wait_for("refused", status=500)
+        assert "s3cr3t" not in str(door.diary.read())
+
+
+def test_fault_of_ours_in_a_member_is_1011_for_that_member_alone(serve: Serve) -> None:
+    relay, clock = serve(), FailingClock()
+    with entrance(relay, clock=clock) as door:
+        ada, bob = (shake_hands_rfc6455(door.visit(""), LOBBY) for _ in range(2))
+
+        # Behind the handshakes, which look at the clock too.
+        relay.call(clock.fail_next)
+        ada.say("what time is it?")
+
+        assert ada.read_goodbye() == (1011, "internal")
+        assert ada.wire.read_to_end() == b""
+        record = door.diary.wait_for("internal fault", error="RuntimeError", dialect="rfc6455")
+        assert "websocket.py" in record["where"]
+        assert "s3cr3t" not in str(door.diary.read())
+        cai = shake_hands_rfc6455(door.visit(""), LOBBY)
+        bob.say("still here")
+        assert cai.hear() == "still here"
+
+
+def test_place_of_an_error_names_files_and_functions_and_no_values() -> None:
+    def fail() -> None:
+        raise ValueError("s3cr3t")
+
+    with pytest.raises(ValueError, match="s3cr3t") as raised:
+        fail()
+
+    place = place_of(raised.value)
+    assert place.startswith("test_membership.py:")
+    assert " fail < test_membership.py:" in place
+    assert "s3cr3t" not in place
