@@ -112,7 +112,7 @@ class Relay:
             get_hub().destroy(destroy_loop=True)
             return
         writer = gevent.spawn(journal.run)
-        self._loop = get_hub().loop
+        self._loop: Any = get_hub().loop
         self._opened.set_result(server)
         try:
             server.run()
@@ -181,6 +181,10 @@ class Relay:
         """Every record of an event so far."""
         self.call(lambda: None)
         return [record for record in self.diary.read() if record["event"] == event]
+
+    def watchers(self) -> int:
+        """How many watchers and timers are active in its loop. To be called there."""
+        return int(self._loop.activecnt)
 
     # --- clients
 

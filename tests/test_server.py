@@ -264,6 +264,32 @@ def test_members_are_dismissed_in_a_stream_and_not_in_a_wave(serve: Serve, many_
     assert relay.diary.wait_for("stopped", members=600, cut=0)
 
 
+# --- nothing is left
+
+# What `until` has active itself while it looks.
+LOOKING = 2
+
+
+def test_relay_is_as_it_was_when_everybody_has_gone(serve: Serve) -> None:
+    relay = serve(rooms(message_max_bytes=16_384) + "[limits]\nclose_timeout_s = 0.1\nhandshake_timeout_s = 0.1")
+    watchers = relay.call(relay.watchers)
+    publisher = relay.join()
+    stall(relay, publisher)
+    stall(relay, publisher)[0].wire.reset()
+    leaving, refused, vanishing, old = relay.join(), relay.join(), relay.join(), relay.join_hixie76()
+
+    leaving.say_goodbye()
+    refused.wire.send(b"not a frame")
+    vanishing.wire.reset()
+    old.say_goodbye()
+    relay.connect().send(b"GET / HT")
+    relay.connect().send(hixie76_head(LOBBY))
+    assert relay.ask(b"POST / HTTP/1.1\r\n\r\n").status == 405
+
+    relay.expect_clean()
+    relay.until(lambda: relay.watchers() <= watchers + LOOKING)
+
+
 # --- faults of ours
 
 

@@ -38,8 +38,8 @@ def number_of(text: str) -> int:
 def stall(relay: Relay, publisher: Client) -> tuple[Rfc6455Client, int]:
     """Let somebody in who reads nothing, and publish until it is a laggard; return it, and how many it is owed."""
     stalled = relay.join(receive_buffer_bytes=SMALL_BUFFER)
-    sent = 0
-    while relay.template().laggards == 0:
+    sent, laggards = 0, relay.template().laggards
+    while relay.template().laggards == laggards:
         assert sent < 1000, "the kernel takes everything"
         publisher.say(numbered(sent))
         sent += 1
