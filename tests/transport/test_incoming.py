@@ -5,6 +5,8 @@ from __future__ import annotations
 import _socket
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 from time import monotonic
 
 import gevent
@@ -99,6 +101,28 @@ def test_lingering_has_an_end(pair: Pair) -> None:
 
     assert monotonic() - began_s == pytest.approx(LINGER_S, abs=0.5)
     assert peer.recv(100) == b""
+
+
+def test_lingering_leaves_the_loop_to_others_however_fast_the_peer_sends(pair: Pair) -> None:
+    incoming, peer = pair
+
+    def flood() -> None:
+        with suppress(OSError):
+            while True:
+                peer.sendall(bytes(8_388_608))
+
+    flooding = Thread(target=flood)
+    flooding.start()
+    turns = 0
+    lingering = gevent.spawn(incoming.linger)
+    while not lingering.ready():
+        gevent.sleep(0.01)
+        turns += 1
+    incoming.raw.close()
+    flooding.join(HANG_S)
+
+    # A hundred would fit into the second that it lasts.
+    assert turns > 20
 
 
 def test_lingering_for_one_who_left_is_over_at_once(pair: Pair) -> None:
