@@ -65,13 +65,16 @@ class Entrance:
         }
         self._entry = Entry(build_policies(settings("")), self.membership, formats, _NO_LIMITS, page)
 
-    def visit(self, address: str) -> Wire:
-        """Connect from an address of the test's choice."""
+    def visit(self, address: str, *, is_gone: bool = False) -> Wire:
+        """Connect from an address of the test's choice; or have connected, and left before anybody looked."""
         theirs, ours = socket.socketpair()
         raw = _socket.socket(ours.family, ours.type, ours.proto, ours.detach())
         raw.setblocking(False)
+        visitor = self.visitors.enter_context(Wire(theirs))
+        if is_gone:
+            visitor.close()
         self._relay.call(lambda: self._entry.accepted(raw, address))
-        return self.visitors.enter_context(Wire(theirs))
+        return visitor
 
 
 @contextmanager

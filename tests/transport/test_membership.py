@@ -10,9 +10,8 @@ from roomcast.transport.entry import Page
 from roomcast.transport.membership import place_of
 from tests.running import Serve
 from tests.transport.entrance import Entrance, entrance
-from tests.wire import get, shake_hands_hixie76, shake_hands_rfc6455
-
-LOBBY = "/rooms/lobby"
+from tests.transport.rooms import LOBBY, rooms
+from tests.wire import BINARY, frame, get, shake_hands_hixie76, shake_hands_rfc6455
 
 
 def check_turned_away(door: Entrance, address: str, count: int) -> None:
@@ -120,6 +119,35 @@ def test_fault_of_ours_in_a_member_is_1011_for_that_member_alone(serve: Serve) -
         cai = shake_hands_rfc6455(door.visit(""), LOBBY)
         bob.say("still here")
         assert cai.hear() == "still here"
+
+
+def test_fault_of_ours_in_a_member_that_cannot_be_told_ends_it_all_the_same(serve: Serve) -> None:
+    relay, clock = serve(rooms()), FailingClock()
+    with entrance(relay, clock=clock) as door:
+        publisher = relay.join()
+        stalled = shake_hands_rfc6455(door.visit(""), LOBBY)
+        relay.until(lambda: relay.server.hub.templates["rooms"].members == 2)
+        while relay.template().laggards == 0:
+            publisher.wire.send(frame(BINARY, bytes(60_000)))
+
+        relay.call(clock.fail_next)
+        stalled.say("what time is it?")
+
+        door.diary.wait_for("left", reason="internal")
+        assert relay.template().members == 1
+
+
+def test_visitor_who_is_turned_away_and_does_not_wait_for_it_is_counted_once(serve: Serve) -> None:
+    with entrance(serve(), connections_per_address=1) as door:
+        shake_hands_rfc6455(door.visit("198.51.100.7"), LOBBY)
+
+        door.visit("198.51.100.7", is_gone=True)
+
+        door.diary.wait_for("refused", status=429)
+        assert {key: count for key, count in door.counters.handshakes.items() if count} == {
+            ("rfc6455", "accepted"): 1,
+            ("none", "address_limit"): 1,
+        }
 
 
 def test_place_of_an_error_names_files_and_functions_and_no_values() -> None:

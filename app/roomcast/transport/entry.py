@@ -9,6 +9,7 @@ was free is still free.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -267,12 +268,10 @@ class Entry:
         )
         if incoming.is_answered:
             return
-        try:
-            # The buffer of a new connection takes a page of text at once; who
-            # does not let it is not waited for.
+        # The buffer of a new connection takes a page of text at once; who does
+        # not let it, or has left, is not waited for.
+        with suppress(OSError):
             incoming.raw.send(response(refusal.status, [*refusal.headers, _PLAIN], f"{refusal.message}\n".encode()))
-        except OSError:
-            self._count(incoming, Outcome.GONE)
 
     def _count(self, incoming: Incoming, outcome: Outcome) -> None:
         dialect = incoming.dialect if incoming.dialect is not None else NO_DIALECT
