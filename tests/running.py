@@ -350,7 +350,7 @@ class RelayProcess:
 
 @contextmanager
 def relay_process(*assignments: str, files_max: int | None = None) -> Iterator[RelayProcess]:
-    """Run ``python -m roomcast serve`` with these ``--set`` options; whatever is left of it is killed.
+    """Run ``python -m roomcast serve`` with these ``--set`` options; it is stopped at the end.
 
     Args:
         assignments: ``section.key=value``.
@@ -372,7 +372,18 @@ def started(*assignments: str, files_max: int | None = None) -> Iterator[subproc
         try:
             yield process
         finally:
-            process.kill()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End it as an operator would, so that it can still say what coverage wants to know; or else by force."""
+    process.terminate()
+    try:
+        # Reads what is left, too: a full pipe would keep it from ending.
+        process.communicate(timeout=HANG_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
 
 
 def _address(url: str) -> tuple[str, int]:

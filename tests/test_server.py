@@ -84,11 +84,27 @@ def test_explain_says_no_as_the_door_would(toml: str, path: str, status: int, ou
 # --- doors
 
 
-def test_door_whose_address_is_not_to_be_had_is_an_error_that_says_so(serve: Serve) -> None:
-    with pytest.raises(
-        DoorError, match=r"\[server\] cannot listen on 192\.0\.2\.1 port 0: .+; stop it, or set another"
-    ):
-        serve('[server]\nhost = "192.0.2.1"')
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("192.0.2.1", r"192\.0\.2\.1 port 0: .+; set another: --set server\.host="),
+        ("no-such-host.invalid", r"no-such-host\.invalid port 0: .+; set another: --set server\.host="),
+        ("unix:/proc/nowhere/a.sock", r"unix:/proc/nowhere/a\.sock: No such file .+; set another: --set server\.host="),
+    ],
+)
+def test_door_whose_address_cannot_be_is_an_error_that_says_what_to_set(serve: Serve, host: str, said: str) -> None:
+    with pytest.raises(DoorError, match=rf"\[server\] cannot listen on {said}"):
+        serve(f'[server]\nhost = "{host}"')
+
+
+def test_path_that_somebody_listens_at_is_an_error_that_says_so(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    first = serve(f'[server]\nhost = "unix:{path}"')
+
+    with pytest.raises(DoorError, match=r": Address already in use; stop it, or set another: --set server\.host="):
+        serve(f'[server]\nhost = "unix:{path}"')
+
+    assert first.ask().status == 200
 
 
 def test_relay_whose_private_door_cannot_open_leaves_the_public_one_free(serve: Serve, tmp_path: Path) -> None:
@@ -96,7 +112,10 @@ def test_relay_whose_private_door_cannot_open_leaves_the_public_one_free(serve: 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
 
-        with pytest.raises(DoorError, match=rf"\[admin\] cannot listen on 127\.0\.0\.1 port {port}: .* held by .*pid"):
+        with pytest.raises(
+            DoorError,
+            match=rf"\[admin\] cannot listen on 127\.0\.0\.1 port {port}: .+, held by .+ \(pid .+ --set admin\.port=",
+        ):
             serve(f'[server]\nhost = "unix:{path}"\n[admin]\nport = {port}')
 
     assert not path.exists()

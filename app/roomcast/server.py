@@ -5,6 +5,7 @@ that is its own; nothing below this file knows where a value came from, what
 time it is or how the process is told to stop.
 """
 
+import errno
 import random
 import resource
 import signal
@@ -37,7 +38,7 @@ from roomcast.transport.drain import Drain
 from roomcast.transport.entry import Entry, HandshakeLimits, Page
 from roomcast.transport.formats import Hixie76Format, Rfc6455Format
 from roomcast.transport.keepalive import KeepAlive
-from roomcast.transport.listener import Acceptor, bind, holder_of
+from roomcast.transport.listener import UNIX_PREFIX, Acceptor, bind, holder_of
 from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership, place_of
 
@@ -286,15 +287,25 @@ def _raise_file_limit() -> None:
 
 @contextmanager
 def _named(section: str, host: str, port: int) -> Iterator[None]:
-    """Turn the system's "no" into a sentence that names the key, and the process that is in the way."""
+    """Turn the system's "no" into a sentence that names the door, the reason and the key to turn."""
     try:
         yield
     except OSError as error:
-        place = host if host.startswith("unix:") else f"{host} port {port}"
-        holder = holder_of(port) if not host.startswith("unix:") else None
-        held = f", held by {holder}" if holder else ""
-        advice = f"stop it, or set another: --set {section}.port=…"
-        raise DoorError(f"[{section}] cannot listen on {place}: {error.strerror}{held}; {advice}") from None
+        place = host if host.startswith(UNIX_PREFIX) else f"{host} port {port}"
+        raise DoorError(f"[{section}] cannot listen on {place}: {_remedy(section, host, port, error)}") from None
+
+
+def _remedy(section: str, host: str, port: int, error: OSError) -> str:
+    """Return what is wrong, and what to do about it."""
+    is_taken, is_path = error.errno == errno.EADDRINUSE, host.startswith(UNIX_PREFIX)
+    # Of a port there are others, unless the address itself is none of ours.
+    key = "port" if not is_path and error.errno in (errno.EADDRINUSE, errno.EACCES) else "host"
+    other = f"set another: --set {section}.{key}=…"
+    if not is_taken:
+        return f"{error.strerror}; {other}"
+    holder = None if is_path else holder_of(port)
+    held = f", held by {holder}" if holder else ""
+    return f"{error.strerror}{held}; stop it, or {other}"
 
 
 def serve(loaded: Loaded, *, is_dev: bool) -> int:
