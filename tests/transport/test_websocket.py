@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import selectors
+from pathlib import Path
 
 import pytest
 
+from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
 from tests.running import Relay, Serve
-from tests.transport.rooms import BOTH_DIALECTS, LOBBY, Join, number_of, numbered, rooms, stall
+from tests.transport.rooms import BOTH_DIALECTS, LOBBY, SMALL_BUFFER, Join, number_of, numbered, rooms, stall
 from tests.wire import (
     BINARY,
     CLOSE,
@@ -20,6 +22,7 @@ from tests.wire import (
     Client,
     Rfc6455Client,
     frame,
+    rfc6455_head,
 )
 
 
@@ -230,7 +233,7 @@ def test_more_messages_than_the_rate_allows_end_the_member_behind_those_that_pas
     ada, bob = relay.join(), relay.join()
 
     # A burst of twice the rate passes.
-    ada.wire.send(b"".join(frame(TEXT, b"%d" % number) for number in range(5)))
+    ada.wire.send(b"".join(frame(TEXT, b"%d" % number) for number in range(5)) + frame(PING))
 
     assert [bob.hear(), bob.hear()] == ["0", "1"]
     assert ada.read_goodbye() == (1008, "rate limit=messages_per_s")
@@ -508,6 +511,66 @@ def test_reader_that_takes_nothing_for_too_long_is_cut(serve: Serve) -> None:
 
     ended(relay, "write_timeout")
     assert relay.template().dropped[Reason.WRITE_TIMEOUT] > 0
+
+
+def test_message_that_fits_no_buffer_arrives_in_as_many_pieces_as_it_takes(serve: Serve) -> None:
+    relay = serve(rooms(message_max_bytes=4_194_304, lag_max_bytes=16_777_216, pending_max_bytes=4_194_304))
+    ada, bob = relay.join(), relay.join(receive_buffer_bytes=SMALL_BUFFER)
+    payload = bytes(range(256)) * 12_000
+
+    ada.wire.send(frame(BINARY, payload) + frame(TEXT, b"done"))
+
+    assert bob.read_frame() == (BINARY, payload)
+    assert bob.hear() == "done"
+
+
+def test_greeting_that_fits_no_buffer_comes_whole_and_before_anything_else(serve: Serve, tmp_path: Path) -> None:
+    # The kernel holds less for a path than for a port.
+    greeting = "welcome " * 60_000
+    limits = {"message_max_bytes": 1_048_576, "lag_max_bytes": 4_194_304}
+    relay = serve(rooms(greeting=greeting, **limits) + f'[server]\nhost = "unix:{tmp_path}/public.sock"')
+    ada = relay.join()
+    assert ada.hear() == greeting
+    bob = relay.connect()
+    bob.send(rfc6455_head(LOBBY))
+    relay.until(lambda: relay.server.hub.templates["rooms"].members == 2)
+
+    ada.say("hello")
+
+    assert bob.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+    member = Rfc6455Client(bob)
+    assert [member.hear(), member.hear()] == [greeting, "hello"]
+
+
+def test_slow_reader_that_vanishes_after_its_goodbye_leaves_nothing(serve: Serve) -> None:
+    relay = serve(rooms())
+    ada = relay.join()
+    stalled, _ = stall(relay, ada)
+    stalled.say_goodbye()
+    relay.until(lambda: relay.server.counters.frames_received["rfc6455"][CLOSE] == 1)
+
+    # It is not read any more: only writing to it can tell.
+    stalled.wire.reset()
+
+    ended(relay, "gone")
+
+
+def test_member_that_is_found_dead_in_the_middle_of_a_burst_leaves_the_others_theirs(serve: Serve) -> None:
+    relay = serve(rooms())
+    members = [relay.join() for _ in range(5)]
+
+    # It vanishes in the turn in which the room writes to it, before anybody could have noticed.
+    def vanish_and_publish() -> None:
+        members[2].wire.reset()
+        relay.server.hub.deliver(Message(LOBBY, 1, Kind.TEXT, b"hello", None))
+
+    relay.call(vanish_and_publish)
+
+    assert [member.hear() for member in members if member is not members[2]] == ["hello"] * 4
+    ended(relay, "gone")
+    template = relay.template()
+    assert (template.members, template.delivered) == (4, 4)
+    assert template.dropped == {"gone": 1}
 
 
 # --- fast publishers
