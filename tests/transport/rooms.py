@@ -44,3 +44,9 @@ def stall(relay: Relay, publisher: Client) -> tuple[Rfc6455Client, int]:
         publisher.say(numbered(sent))
         sent += 1
     return stalled, sent
+
+
+def ended(relay: Relay, reason: str, dialect: str = "rfc6455") -> None:
+    """Wait until a member has ended for this reason, and check that the metrics and the log say so."""
+    relay.until(lambda: relay.server.counters.disconnects[dialect, reason] == 1)
+    assert relay.diary.wait_for("left", reason=reason, dialect=dialect)["room"] == LOBBY

@@ -1,0 +1,248 @@
+"""How members of rooms end: faults, limits, goodbyes of either side, and none at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.running import Serve
+from tests.transport.rooms import BOTH_DIALECTS, LOBBY, Join, ended, rooms
+from tests.wire import (
+    BINARY,
+    CLOSE,
+    CLOSING,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Rfc6455Client,
+    frame,
+)
+
+# --- faults
+
+
+BROKEN: dict[str, tuple[bytes, int, str]] = {
+    "unmasked frame": (b"\x81\x02hi", 1002, "protocol"),
+    "reserved bit": (b"\xc1\x80\0\0\0\0", 1002, "protocol"),
+    "unknown opcode": (b"\x83\x80\0\0\0\0", 1002, "protocol"),
+    "fragmented ping": (frame(PING, is_final=False), 1002, "protocol"),
+    "long ping": (frame(PING, b"x" * 126), 1002, "protocol"),
+    "length that is not the shortest": (b"\x81\xfe\x00\x01\0\0\0\0x", 1002, "protocol"),
+    "continuation of nothing": (frame(CONTINUATION, b"x"), 1002, "protocol"),
+    "text inside a message": (frame(TEXT, b"a", is_final=False) + frame(TEXT, b"b"), 1002, "protocol"),
+    "close code that is never sent": (frame(CLOSE, b"\x03\xed"), 1002, "protocol"),
+    "close frame of one byte": (frame(CLOSE, b"\x03"), 1002, "protocol"),
+    "close reason that is not UTF-8": (frame(CLOSE, b"\x03\xe8\xff"), 1007, "not_utf8"),
+    "text that is not UTF-8": (frame(TEXT, b"\xff"), 1007, "not_utf8"),
+    "text that is not UTF-8, before its end": (b"\x81\xe4\0\0\0\0a\xff", 1007, "not_utf8"),
+    "message too long, its length only": (b"\x82\xfe\x04\x01\0\0\0\0", 1009, "too_big"),
+    "fragments too long": (frame(TEXT, b"a" * 1000, is_final=False) + frame(CONTINUATION, b"b" * 25), 1009, "too_big"),
+    "too many fragments": (
+        frame(TEXT, b"a", is_final=False) + frame(CONTINUATION, b"b", is_final=False) * 3,
+        1009,
+        "too_big",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "code", "reason"), BROKEN.values(), ids=BROKEN.keys())
+def test_broken_frame_ends_the_member_behind_what_it_said_before(
+    serve: Serve, sent: bytes, code: int, reason: str
+) -> None:
+    relay = serve(rooms(echo=True, message_max_bytes=1024) + "[limits]\nfragments_max = 3")
+    ada, bob = relay.join(), relay.join()
+
+    good = frame(TEXT, b"one") + frame(BINARY, b"two") + frame(TEXT, b"three")
+    ada.wire.send(good + sent + frame(TEXT, b"too late"))
+
+    for member in (ada, bob):
+        assert [member.read_frame() for _ in range(3)] == [(TEXT, b"one"), (BINARY, b"two"), (TEXT, b"three")]
+    assert ada.read_goodbye() == (code, reason)
+    assert ada.wire.read_to_end() == b""
+    ada.close()
+    ended(relay, reason)
+    # The others have not noticed.
+    bob.say("still here")
+    assert bob.hear() == "still here"
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x00" + b"x" * 1025, b"\x01" + b"x" * 1025, b"\x80\x88\x01", b"\x80\xff\xff\xff\x7f"]
+)
+def test_hixie76_frame_that_is_too_long_ends_the_member_behind_what_it_said_before(serve: Serve, sent: bytes) -> None:
+    relay = serve(rooms(echo=True, message_max_bytes=1024))
+    old = relay.join_hixie76()
+
+    old.wire.send(b"\x00one\xff\x00two\xff\x00three\xff" + sent)
+
+    assert [old.hear(), old.hear(), old.hear()] == ["one", "two", "three"]
+    old.read_goodbye()
+    assert old.wire.read_to_end() == b""
+    old.close()
+    ended(relay, "too_big", "hixie76")
+
+
+def test_message_of_exactly_the_limit_passes(serve: Serve) -> None:
+    relay = serve(rooms(message_max_bytes=1024))
+    ada, bob, old = relay.join(), relay.join(), relay.join_hixie76()
+
+    ada.say("a" * 1024)
+    assert bob.hear() == "a" * 1024
+    old.say("b" * 1024)
+    assert ada.hear() == "b" * 1024
+
+
+def test_more_messages_than_the_rate_allows_end_the_member_behind_those_that_passed(serve: Serve) -> None:
+    relay = serve(rooms(messages_per_s=1))
+    ada, bob = relay.join(), relay.join()
+
+    # A burst of twice the rate passes.
+    ada.wire.send(b"".join(frame(TEXT, b"%d" % number) for number in range(5)) + frame(PING))
+
+    assert [bob.hear(), bob.hear()] == ["0", "1"]
+    assert ada.read_goodbye() == (1008, "rate limit=messages_per_s")
+    ada.say_goodbye(1008)
+    assert ada.wire.read_to_end() == b""
+    ada.close()
+    ended(relay, "rate")
+    assert relay.template().dropped == {"rate": 1}
+
+
+def test_more_bytes_than_the_rate_allows_end_the_member(serve: Serve) -> None:
+    relay = serve(rooms(bytes_per_s=100, message_max_bytes=200))
+    ada, bob, old = relay.join(), relay.join(), relay.join_hixie76()
+
+    ada.wire.send(frame(TEXT, b"a" * 200) + frame(TEXT, b"a" * 200))
+    assert bob.hear() == "a" * 200
+    assert ada.read_goodbye() == (1008, "rate limit=bytes_per_s")
+
+    old.wire.send((b"\x00" + b"b" * 200 + b"\xff") * 2)
+    assert old.hear() == "a" * 200
+    old.read_goodbye()
+
+
+# --- the closing handshake
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 4999])
+def test_goodbye_of_a_peer_is_answered_with_its_own_code(serve: Serve, code: int) -> None:
+    relay = serve()
+    ada = relay.join()
+
+    ada.say_goodbye(code, "für immer".encode())
+
+    assert ada.read_goodbye() == (code, "peer")
+    # "The server MUST close the underlying TCP connection immediately" (RFC 6455, 7.1.1): it ends first.
+    assert ada.wire.read_to_end() == b""
+    ada.close()
+    ended(relay, "peer")
+
+
+def test_goodbye_without_a_code_is_answered_without_one(serve: Serve) -> None:
+    ada = serve().join()
+
+    ada.say_goodbye(None)
+
+    assert ada.read_goodbye() == (None, "")
+    assert ada.wire.read_to_end() == b""
+
+
+def test_goodbye_in_the_middle_of_a_message_is_answered_with_its_own_code(serve: Serve) -> None:
+    ada = serve().join()
+
+    ada.wire.send(frame(TEXT, b"unfinis", is_final=False))
+    ada.say_goodbye(1001)
+
+    assert ada.read_goodbye() == (1001, "peer")
+
+
+@pytest.mark.parametrize("join", BOTH_DIALECTS)
+def test_goodbye_comes_behind_all_that_was_said_before_it(serve: Serve, join: Join) -> None:
+    relay = serve(rooms(echo=True))
+    ada = join(relay)
+
+    hello, bye = (frame(TEXT, b"hello"), frame(CLOSE)) if isinstance(ada, Rfc6455Client) else (b"\0hello\xff", CLOSING)
+    ada.wire.send(hello + bye + hello)
+
+    assert ada.hear() == "hello"
+    ada.read_goodbye()
+    assert ada.wire.read_to_end() == b""
+
+
+def test_goodbye_of_hixie76_is_answered_and_then_the_connection_ends(serve: Serve) -> None:
+    relay = serve()
+    old = relay.join_hixie76()
+
+    old.say_goodbye()
+
+    old.read_goodbye()
+    assert old.wire.read_to_end() == b""
+    old.close()
+    ended(relay, "peer", "hixie76")
+
+
+@pytest.mark.parametrize("join", BOTH_DIALECTS)
+def test_peer_that_never_answers_a_goodbye_is_not_waited_for(serve: Serve, join: Join) -> None:
+    relay = serve(rooms(messages_per_s=1) + "[limits]\nclose_timeout_s = 0.1")
+    ada = join(relay)
+
+    for _ in range(3):
+        ada.say("hello")
+    goodbye = ada.read_goodbye()
+
+    assert goodbye in [(1008, "rate limit=messages_per_s"), (None, "")]
+    assert ada.wire.read_to_end() == b""
+    relay.until(relay.is_empty)
+
+
+def test_peer_that_never_ends_its_side_is_not_waited_for(serve: Serve) -> None:
+    relay = serve()
+    ada = relay.join()
+
+    ada.say_goodbye()
+    ada.read_goodbye()
+    assert ada.wire.read_to_end() == b""
+
+    # It could have sent on; nobody would have read it.
+    ended(relay, "peer")
+
+
+@pytest.mark.parametrize("join", BOTH_DIALECTS)
+@pytest.mark.parametrize("how", ["close", "reset", "shut"])
+def test_member_whose_connection_ends_without_a_goodbye_is_gone(serve: Serve, join: Join, how: str) -> None:
+    relay = serve()
+    ada, bob = join(relay), relay.join()
+
+    {"close": ada.close, "reset": ada.wire.reset, "shut": ada.wire.shut}[how]()
+
+    ended(relay, "gone", "rfc6455" if isinstance(ada, Rfc6455Client) else "hixie76")
+    assert relay.template().members == 1
+    bob.say("nobody hears this")
+    bob.wire.send(frame(PING))
+    assert bob.read_frame() == (PONG, b"")
+
+
+def test_room_is_forgotten_with_its_last_member(serve: Serve) -> None:
+    relay = serve()
+    ada, bob = relay.join(), relay.join_hixie76()
+    assert relay.template().rooms == 1
+
+    ada.close()
+    relay.until(lambda: relay.server.hub.templates["rooms"].members == 1)
+    assert relay.template().rooms == 1
+    bob.close()
+
+    relay.until(lambda: not relay.server.hub.rooms)
+    assert relay.template().rooms == 0
+
+
+def test_join_and_leave_are_one_line_each(serve: Serve) -> None:
+    relay = serve()
+
+    relay.join(LOBBY + "?token=1").close()
+
+    assert relay.diary.wait_for("left")["lasted_s"] >= 0
+    joined, left = relay.diary.read()
+    ours = {"level": "info", "room": LOBBY, "dialect": "rfc6455", "address": "127.0.0.1"}
+    assert joined == joined | ours | {"event": "joined", "members": 1}
+    assert left == left | ours | {"event": "left", "reason": "gone"}
