@@ -1,7 +1,6 @@
-"""Whole relays for tests: one in a thread of the test's own process, and one in a process as an operator starts it.
+"""A whole relay in a thread of the test's own process, with an event loop of its own: it can be looked into.
 
-The first can be looked into: its counters, its journal, what its loop still holds. The
-second has what only a process has: signals, an exit status, a limit of open files.
+What only a process has (signals, an exit status, a limit of open files) is in processes.py.
 
 Tests wait for what happens (an answer, a record, a state of the loop), never for time
 to pass. A relay must be clean when its test is over: no member, no room and no
@@ -11,13 +10,8 @@ descriptor is left, or the test fails.
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import resource
-import signal
-import socket
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -308,87 +302,6 @@ def metric(address: Address, name: str) -> float:
     lines = ask_admin(address, "/metrics").body.decode().splitlines()
     [value] = [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
     return float(value)
-
-
-class RelayProcess:
-    """A relay in a process of its own."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        self.process = process
-        self._lines = process.stdout
-        self.output: list[str] = []
-        """Its log so far, as far as it was read."""
-        serving = self.wait_for("serving")
-        self.address = _address(serving["rooms"][0])
-        self.private_address = _address(serving["metrics"])
-
-    def wait_for(self, event: str) -> Record:
-        """Read on until a record of this event, and return it."""
-        for line in self._lines:
-            self.output.append(line)
-            record: Record = json.loads(line)
-            if record["event"] == event:
-                return record
-        raise AssertionError(f"the relay ended with status {self.process.wait()} after {self.output}")
-
-    def send_signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def exit_status(self) -> int:
-        """Read what it still has to say, and wait for its end."""
-        self.output += self._lines.readlines()
-        return self.process.wait(HANG_S)
-
-    def cpu_s(self) -> float:
-        """Return the processor time that it has taken so far."""
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        # utime and stime are fields 14 and 15; the first here is number 3.
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def relay_process(*assignments: str, files_max: int | None = None) -> Iterator[RelayProcess]:
-    """Run ``python -m roomcast serve`` with these ``--set`` options; it is stopped at the end.
-
-    Args:
-        assignments: ``section.key=value``.
-        files_max: The limit of open files, as ``ulimit -n`` sets it.
-    """
-    with started(*assignments, files_max=files_max) as process:
-        yield RelayProcess(process)
-
-
-@contextmanager
-def started(*assignments: str, files_max: int | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Start the process, whatever becomes of it."""
-    ours = ("server.port=0", "admin.port=0", "log.format=json")
-    command = [sys.executable, "-m", "roomcast", "serve"]
-    command += [part for assignment in (*ours, *assignments) for part in ("--set", assignment)]
-    if files_max is not None:
-        command = ["sh", "-c", f'ulimit -n {files_max} && exec "$@"', "sh", *command]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            _stop(process)
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    """End it as an operator would, so that it can still say what coverage wants to know; or else by force."""
-    process.terminate()
-    try:
-        # Reads what is left, too: a full pipe would keep it from ending.
-        process.communicate(timeout=HANG_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-
-
-def _address(url: str) -> tuple[str, int]:
-    host, _, port = url.split("/")[2].rpartition(":")
-    return str(socket.getaddrinfo(host.strip("[]"), port)[0][4][0]), int(port)
 
 
 def _matches(record: Record, event: str, fields: dict[str, object]) -> bool:

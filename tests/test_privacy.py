@@ -10,7 +10,8 @@ from itertools import count
 import pytest
 
 from roomcast.logs import console_line, json_line, render
-from tests.running import RelayProcess, Serve, ask, ask_admin, relay_process
+from tests.processes import RelayProcess, relay_process
+from tests.running import Serve, ask, ask_admin
 from tests.wire import (
     BINARY,
     CLOSE,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
 import socket
 from pathlib import Path
 
@@ -13,17 +10,15 @@ import pytest
 
 from roomcast.relay.message import Kind, Message
 from roomcast.server import DoorError, build_policies, explain
-from tests.running import Relay, Serve, ask, ask_admin, metric, relay_process, settings, started
+from tests.running import Relay, Serve, settings
 from tests.transport.rooms import rooms, stall
 from tests.wire import (
-    HANG_S,
     KEY3,
     Wire,
     connect,
     get,
     hixie76_head,
     rfc6455_head,
-    shake_hands_hixie76,
     shake_hands_rfc6455,
 )
 
@@ -328,138 +323,3 @@ def test_fault_in_one_room_ends_that_room_only(serve: Serve) -> None:
     assert "hixie76.py" in record["where"]
     assert "secret" not in str(relay.diary.read())
     assert relay.counters.disconnects["hixie76", "internal"] == 1
-
-
-# --- the process
-
-
-def test_process_says_where_it_serves() -> None:
-    with relay_process("server.demo=true", "server.host=::", "admin.host=::1", "origins.allow=*") as process:
-        assert process.wait_for("any origin")["level"] == "warning"
-
-    [serving] = [json.loads(line) for line in process.output if '"serving"' in line]
-    assert re.fullmatch(r"http://localhost:\d+/", serving["chat"])
-    assert re.fullmatch(r"ws://localhost:\d+/rooms/\{room\}", serving["rooms"][0])
-    assert re.fullmatch(r"http://\[::1\]:\d+/metrics", serving["metrics"])
-
-
-def test_process_says_which_path_it_serves(tmp_path: Path) -> None:
-    with started(f"server.host=unix:{tmp_path}/public.sock") as process:
-        assert process.stdout is not None
-        assert f"unix:{tmp_path}/public.sock" in process.stdout.readline()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_process_that_is_told_to_stop_says_goodbye_to_both_dialects_and_exits_with_0(number: signal.Signals) -> None:
-    with relay_process("server.drain_s=10") as process:
-        new = shake_hands_rfc6455(connect(process.address), LOBBY)
-        old = shake_hands_hixie76(connect(process.address), LOBBY)
-
-        process.send_signal(number)
-
-        goodbye = new.read_goodbye()
-        assert goodbye.code == 1012
-        assert RESTART.fullmatch(goodbye.reason)
-        # One of the two keeps it draining, until it has answered.
-        old.read_goodbye()
-        assert ask(process.address, get("/-/ready")).status == 503
-        assert ask_admin(process.private_address, "/readyz").status == 503
-        assert ask(process.address, rfc6455_head(LOBBY)).status == 503
-        new.say_goodbye(1012)
-        old.say_goodbye()
-        assert new.wire.read_to_end() == old.wire.read_to_end() == b""
-        new.close()
-        old.close()
-        assert process.exit_status() == 0
-    assert '"event": "stopped"' in process.output[-1]
-
-
-def test_second_signal_ends_the_process_at_once() -> None:
-    endless = relay_process("server.drain_s=3600", "limits.close_timeout_s=300")
-    with endless as process, connect(process.address) as wire:
-        member = shake_hands_rfc6455(wire, LOBBY)
-        process.send_signal(signal.SIGTERM)
-        assert member.read_goodbye().code == 1012
-
-        process.send_signal(signal.SIGTERM)
-
-        assert process.exit_status() == 0
-
-
-def test_process_without_members_ends_at_once() -> None:
-    with relay_process("server.drain_s=3600") as process:
-        process.send_signal(signal.SIGTERM)
-
-        assert process.exit_status() == 0
-
-
-def test_process_whose_port_is_taken_exits_with_2_and_names_who_holds_it() -> None:
-    with relay_process() as process, started(f"server.port={process.address[1]}") as other:
-        output, errors = other.communicate(timeout=HANG_S)
-
-        assert (other.returncode, output) == (2, "")
-        assert f"[server] cannot listen on 127.0.0.1 port {process.address[1]}" in errors
-        assert f"(pid {process.process.pid})" in errors
-        assert "--set server.port=" in errors
-        assert "Traceback" not in errors
-
-
-# --- without descriptors
-
-FILES_MAX = 64
-
-
-def test_newcomers_get_503_before_the_descriptors_run_out() -> None:
-    with relay_process(files_max=FILES_MAX) as process:
-        wires = [connect(process.address) for _ in range(FILES_MAX // 2)]
-        members = [shake_hands_rfc6455(wire, LOBBY) for wire in wires]
-
-        assert ask(process.address, rfc6455_head(LOBBY)).status == 503
-        assert metric(process.private_address, "roomcast_connections_limit") == FILES_MAX // 2
-
-        members[0].close()
-        members[1].close()
-        members[2].say("hello")
-        assert members[3].hear() == "hello"
-        # One more may be let in as soon as the relay has seen that one has left.
-        assert process.wait_for("left")
-        with connect(process.address) as wire:
-            assert shake_hands_rfc6455(wire, LOBBY)
-        for wire in wires:
-            wire.close()
-
-
-def test_newcomers_wait_while_there_are_no_descriptors_and_the_processor_is_idle() -> None:
-    with relay_process("limits.connections_max=0", files_max=FILES_MAX) as process:
-        wires = [connect(process.address) for _ in range(FILES_MAX)]
-        for wire in wires:
-            wire.send(rfc6455_head(LOBBY))
-        # A scrape that finds no descriptor waits as well, and costs nothing either.
-        scrape = connect(process.private_address)
-        scrape.send(get("/healthz", "Connection: close"))
-        process.wait_for("cannot accept")
-        before_s = process.cpu_s()
-        # Five times refused by the system is a second in which nothing could be done.
-        for _ in range(5):
-            assert process.wait_for("cannot accept")["again_in_s"] == 0.2
-        assert process.cpu_s() - before_s < 0.2
-
-        for wire in wires[: FILES_MAX // 2]:
-            wire.close()
-
-        for wire in wires[FILES_MAX // 2 :]:
-            assert wire.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
-            wire.close()
-        assert scrape.read_answer().status == 200
-        scrape.close()
-        process.send_signal(signal.SIGTERM)
-        assert process.exit_status() == 0
-
-
-def test_process_takes_all_the_descriptors_that_it_may() -> None:
-    with relay_process() as process, open(f"/proc/{process.process.pid}/limits", encoding="ascii") as limits:
-        [line] = [line for line in limits if line.startswith("Max open files")]
-
-    soft, hard = line.split()[3:5]
-    assert soft == hard
-    assert os.sysconf("SC_OPEN_MAX") <= int(hard)

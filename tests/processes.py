@@ -1,0 +1,96 @@
+"""A whole relay in a process of its own, as an operator starts it: signals, an exit status, a limit of open files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from roomcast.logs import Record
+from tests.wire import HANG_S
+
+
+class RelayProcess:
+    """A relay in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self._lines = process.stdout
+        self.output: list[str] = []
+        """Its log so far, as far as it was read."""
+        serving = self.wait_for("serving")
+        self.address = _address(serving["rooms"][0])
+        self.private_address = _address(serving["metrics"])
+
+    def wait_for(self, event: str) -> Record:
+        """Read on until a record of this event, and return it."""
+        for line in self._lines:
+            self.output.append(line)
+            record: Record = json.loads(line)
+            if record["event"] == event:
+                return record
+        raise AssertionError(f"the relay ended with status {self.process.wait()} after {self.output}")
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def exit_status(self) -> int:
+        """Read what it still has to say, and wait for its end."""
+        self.output += self._lines.readlines()
+        return self.process.wait(HANG_S)
+
+    def cpu_s(self) -> float:
+        """Return the processor time that it has taken so far."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        # utime and stime are fields 14 and 15; the first here is number 3.
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def relay_process(*assignments: str, files_max: int | None = None) -> Iterator[RelayProcess]:
+    """Run ``python -m roomcast serve`` with these ``--set`` options; it is stopped at the end.
+
+    Args:
+        assignments: ``section.key=value``.
+        files_max: The limit of open files, as ``ulimit -n`` sets it.
+    """
+    with started(*assignments, files_max=files_max) as process:
+        yield RelayProcess(process)
+
+
+@contextmanager
+def started(*assignments: str, files_max: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start the process, whatever becomes of it."""
+    ours = ("server.port=0", "admin.port=0", "log.format=json")
+    command = [sys.executable, "-m", "roomcast", "serve"]
+    command += [part for assignment in (*ours, *assignments) for part in ("--set", assignment)]
+    if files_max is not None:
+        command = ["sh", "-c", f'ulimit -n {files_max} && exec "$@"', "sh", *command]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End it as an operator would, so that it can still say what coverage wants to know; or else by force."""
+    process.terminate()
+    try:
+        # Reads what is left, too: a full pipe would keep it from ending.
+        process.communicate(timeout=HANG_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def _address(url: str) -> tuple[str, int]:
+    host, _, port = url.split("/")[2].rpartition(":")
+    return str(socket.getaddrinfo(host.strip("[]"), port)[0][4][0]), int(port)
