@@ -30,7 +30,8 @@ from roomcast.policies.origins import OriginPolicy
 from roomcast.policies.templates import Template
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.hub import Hub
-from roomcast.relay.room import Room, RoomRules
+from roomcast.relay.room import Room
+from roomcast.relay.rules import RoomRules
 from roomcast.settings import Loaded, RoomSettings, Settings
 from roomcast.transport import pages
 from roomcast.transport.admission import Admission, Outcome, Refusal, RoomTemplate

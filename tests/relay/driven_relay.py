@@ -5,7 +5,8 @@ from typing import Any
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.relay.hub import PACE_FACTOR, Hub
 from roomcast.relay.message import Kind
-from roomcast.relay.room import Room, RoomRules
+from roomcast.relay.room import Room
+from roomcast.relay.rules import RoomRules
 from tests.relay.fake_loop import HandDrivenLoop
 from tests.relay.fake_wire import ROOMY, BracketFormat, FakeMember
 

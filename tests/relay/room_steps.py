@@ -4,7 +4,8 @@ from typing import Any
 
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.message import Kind
-from roomcast.relay.room import Room, RoomRules
+from roomcast.relay.room import Room
+from roomcast.relay.rules import RoomRules
 from tests.relay.fake_wire import ROOMY, BracketFormat, FakeMember, message
 
 ANGLES = BracketFormat(b"<>")

@@ -3,7 +3,8 @@ import pytest
 from roomcast.relay.hub import RoomLimitError
 from roomcast.relay.message import OVERHEAD_BYTES, Kind
 from roomcast.relay.reasons import Reason
-from roomcast.relay.room import PASS_BYTES, RoomRules
+from roomcast.relay.room import PASS_BYTES
+from roomcast.relay.rules import RoomRules
 from tests.relay.driven_relay import ANGLES, REST_S, Relay
 from tests.relay.fake_wire import GOODBYE, FakeMember
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
 
 from roomcast.relay.message import Kind
-from roomcast.relay.room import RoomRules
+from roomcast.relay.rules import RoomRules
 from tests.relay.fake_wire import ROOMY
 from tests.relay.watched_room import Listener, WatchedRoom
 

@@ -12,7 +12,8 @@ from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
-from roomcast.relay.room import Room, RoomRules, _Lag
+from roomcast.relay.room import Room, _Lag
+from roomcast.relay.rules import RoomRules
 from tests.relay.fake_wire import GOODBYE, BracketFormat, FakeMember, message
 
 

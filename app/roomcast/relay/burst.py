@@ -134,3 +134,29 @@ class Burst:
                 counters.delivered += 1
             cursor = message.offset
         return Stop(cursor, None, _NOTHING)
+
+
+class Service:
+    """One burst, and the members of its cohort as the pass found them."""
+
+    __slots__ = ("burst", "members", "position")
+
+    def __init__(self, burst: Burst, members: list[Member]) -> None:
+        self.burst = burst
+        self.members = members
+        self.position = 0
+
+    def take(self, budget: int) -> list[Member]:
+        """Return the next members to serve, ``budget`` at most."""
+        start = self.position
+        if start == 0 and len(self.members) <= budget:
+            # A small room, all in one go: no copy.
+            self.position = len(self.members)
+            return self.members
+        self.position = min(start + budget, len(self.members))
+        return self.members[start : self.position]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of them were served."""
+        return self.position == len(self.members)

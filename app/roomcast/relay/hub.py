@@ -23,7 +23,8 @@ from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
-from roomcast.relay.room import PASS_BYTES, Room, RoomRules
+from roomcast.relay.room import PASS_BYTES, Room
+from roomcast.relay.rules import RoomRules
 
 # How long one turn may flush before the loop does something else. Short enough
 # that a join or a ping waits unnoticed, long enough that asking costs nothing.

@@ -21,38 +21,19 @@ What always holds (the property test checks it after every step):
 Nobody called from here may switch greenlets, so all see one order.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-from roomcast.relay.burst import Burst, Stop
+from roomcast.relay.burst import Burst, Service, Stop
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.log import Log
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message, WireFormat
+from roomcast.relay.publishers import PausedPublishers
 from roomcast.relay.reasons import Reason
+from roomcast.relay.rules import RoomRules
 
 # How much of the log one pass, or one feeding of a laggard, writes to a
 # member. About what a kernel's send buffer takes in one call; more would only
 # make more of them fall short.
 PASS_BYTES = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class RoomRules:
-    """How the rooms of one template behave. Bytes count a message's payload and ``OVERHEAD_BYTES``."""
-
-    echo: bool = False
-    """Whether a sender receives its own messages."""
-    members_max: int = 10_000
-    """0: no limit."""
-    overflow: Literal["close", "skip"] = "close"
-    """What becomes of a member that fell further behind than the room keeps."""
-    lag_max_bytes: int = 4_194_304
-    """How much of the log is kept for laggards."""
-    pending_max_bytes: int = 1_048_576
-    """Unflushed; above it whoever publishes is not read."""
-    gather_max_s: float = 0.025
-    """How long a busy room may gather messages into one burst."""
 
 
 class _Lag:
@@ -63,31 +44,6 @@ class _Lag:
     def __init__(self, cursor: int) -> None:
         self.cursor = cursor
         self.half_written: Kind | None = None
-
-
-class _Service:
-    """One burst, and the members of its cohort as the pass found them."""
-
-    __slots__ = ("burst", "members", "position")
-
-    def __init__(self, burst: Burst, members: list[Member]) -> None:
-        self.burst = burst
-        self.members = members
-        self.position = 0
-
-    def take(self, budget: int) -> list[Member]:
-        """Return the next members to serve, ``budget`` at most."""
-        start = self.position
-        if start == 0 and len(self.members) <= budget:
-            # A small room, all in one go: no copy.
-            self.position = len(self.members)
-            return self.members
-        self.position = min(start + budget, len(self.members))
-        return self.members[start : self.position]
-
-    @property
-    def is_done(self) -> bool:
-        return self.position == len(self.members)
 
 
 class Room:
@@ -131,9 +87,9 @@ class Room:
         self._cohorts: dict[WireFormat, dict[Member, None]] = {}
         self._laggards: dict[Member, _Lag] = {}
         self._parting: dict[Member, tuple[int, Reason]] = {}
-        self._paused: dict[Member, None] = {}
+        self._paused = PausedPublishers(counters)
         # The pass that is running, or None.
-        self._services: list[_Service] | None = None
+        self._services: list[Service] | None = None
 
     # --- messages in
 
@@ -149,11 +105,8 @@ class Room:
         return self._services is None and message.offset == self.at + 1
 
     def hold_back(self, publisher: Member) -> None:
-        """Stop reading from a publisher, because more is pending than may be, until half of that is flushed."""
-        if publisher not in self._paused:
-            self._paused[publisher] = None
-            self.counters.publishers_paused += 1
-            publisher.pause()
+        """Stop reading from a publisher until half of what may be pending is flushed."""
+        self._paused.pause(publisher)
 
     # --- members in and out
 
@@ -165,9 +118,8 @@ class Room:
 
     def part(self, member: Member, reason: Reason) -> None:
         """Say goodbye to a member, behind all that it is owed. The caller no longer reads from it."""
-        if member in self._paused:
-            # It will publish no more: it must not be resumed when the others are.
-            self._release(member)
+        # It will publish no more: it must not be resumed when the others are.
+        self._paused.forget(member)
         if member not in self._laggards and self._services is None and self.at == self.log.head:
             self.leave(member, reason)
             member.finish(reason)
@@ -189,8 +141,7 @@ class Room:
             self.counters.laggards -= 1
             self.counters.drop(reason, self.log.head - lag.cursor + (lag.half_written is not None))
         self._parting.pop(member, None)
-        if member in self._paused:
-            self._release(member)
+        self._paused.forget(member)
         self.member_count -= 1
         self.counters.members -= 1
         self._trim()
@@ -235,7 +186,7 @@ class Room:
         """Whether somebody is behind, and the log is kept for it."""
         return bool(self._laggards)
 
-    def _begin_pass(self) -> list[_Service]:
+    def _begin_pass(self) -> list[Service]:
         head = self.log.head
         batch = self.log.batch(self.at, head, PASS_BYTES)
         self.at = batch[-1].offset
@@ -243,14 +194,14 @@ class Room:
             self.pending_bytes = 0
         else:
             self.pending_bytes -= sum([message.size_bytes for message in batch])
-        services: list[_Service] = []
+        services: list[Service] = []
         for wire_format, cohort in self._cohorts.items():
             if cohort:
                 burst = Burst(batch, wire_format, is_echoed=self.rules.echo)
-                services.append(_Service(burst, list(cohort)))
+                services.append(Service(burst, list(cohort)))
         return services
 
-    def _serve(self, service: _Service, budget: int) -> int:
+    def _serve(self, service: Service, budget: int) -> int:
         """Offer the burst to the next members. Per member: one send, nothing else."""
         burst = service.burst
         data = burst.data
@@ -283,9 +234,7 @@ class Room:
             for member in [member for member in self._parting if member not in self._laggards]:
                 self._finish_if_served(member)
         if self._paused and self.pending_bytes * 2 <= self.rules.pending_max_bytes:
-            for member in list(self._paused):
-                self._release(member)
-                member.resume()
+            self._paused.resume_all()
         self._trim()
 
     # --- messages out: the laggards
@@ -386,10 +335,6 @@ class Room:
         if close_at <= self.at:
             self.leave(member, reason)
             member.finish(reason)
-
-    def _release(self, member: Member) -> None:
-        del self._paused[member]
-        self.counters.publishers_paused -= 1
 
     def _count_frame(self, member: Member, kind: Kind) -> None:
         member.wire_format.frames_sent[kind] += 1

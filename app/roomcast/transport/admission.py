@@ -13,7 +13,7 @@ from roomcast.policies.hosts import ServedHosts
 from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow
 from roomcast.policies.templates import RoomNameError, Template, Templates, room_name
 from roomcast.protocol.handshake import Dialect
-from roomcast.relay.room import RoomRules
+from roomcast.relay.rules import RoomRules
 
 # Seconds. Long enough that a full relay is not asked again by all at once, and
 # short enough that a page comes back by itself.

@@ -1,0 +1,22 @@
+"""How the rooms of one template behave."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRules:
+    """What an operator may decide about rooms. Bytes count a message's payload and ``OVERHEAD_BYTES``."""
+
+    echo: bool = False
+    """Whether a sender receives its own messages."""
+    members_max: int = 10_000
+    """0: no limit."""
+    overflow: Literal["close", "skip"] = "close"
+    """What becomes of a member that fell further behind than the room keeps."""
+    lag_max_bytes: int = 4_194_304
+    """How much of the log is kept for laggards."""
+    pending_max_bytes: int = 1_048_576
+    """Unflushed; above it whoever publishes is not read."""
+    gather_max_s: float = 0.025
+    """How long a busy room may gather messages into one burst."""
