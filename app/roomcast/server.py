@@ -41,7 +41,7 @@ from roomcast.transport.formats import Hixie76Format, Rfc6455Format
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import UNIX_PREFIX, Acceptor, bind, holder_of
 from roomcast.transport.loop import LoopScheduler
-from roomcast.transport.membership import Membership, place_of
+from roomcast.transport.membership import Membership, fault
 
 # Descriptors that are not connections: listeners, the private door's clients,
 # the log, and those who are told that the relay is full.
@@ -156,6 +156,7 @@ class Server:
             ping_interval_s=settings.limits.ping_interval_s,
             pong_timeout_s=settings.limits.pong_timeout_s,
             write_timeout_s=settings.limits.write_timeout_s,
+            report=lambda error: self._journal.error("internal fault", **fault(error)),
         )
         self._drain = Drain(self._keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
         self._entry = self._build_entry(admission)
@@ -255,7 +256,7 @@ class Server:
         return Entry(admission, membership, formats, handshakes, _page(is_demo=settings.server.demo))
 
     def _report(self, room: Room, error: Exception) -> None:
-        self._journal.error("internal fault", room=room.name, error=type(error).__name__, where=place_of(error))
+        self._journal.error("internal fault", room=room.name, **fault(error))
 
 
 def _page(*, is_demo: bool) -> Page:

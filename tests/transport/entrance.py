@@ -47,7 +47,9 @@ class Entrance:
         self.visitors = ExitStack()
         self._relay = relay
         hub = relay.server.hub
-        keep_alive = KeepAlive(hub=hub, clock=clock, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0)
+        keep_alive = KeepAlive(
+            hub=hub, clock=clock, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0, report=print
+        )
         self.membership = Membership(
             hub=hub,
             counters=self.counters,

@@ -23,7 +23,7 @@ HANG_S = 20
 def nobody() -> Iterator[KeepAlive]:
     """The members of a relay that has none."""
     hub: Hub = idle_hub()
-    members = KeepAlive(hub=hub, clock=monotonic, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0)
+    members = KeepAlive(hub=hub, clock=monotonic, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0, report=print)
     yield members
     members.stop()
 

@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from roomcast.transport.entry import Page
-from roomcast.transport.membership import place_of
+from roomcast.transport.membership import fault
 from tests.running import Serve
 from tests.transport.entrance import Entrance, entrance
 from tests.transport.rooms import LOBBY, rooms
@@ -157,7 +157,7 @@ def test_place_of_an_error_names_files_and_functions_and_no_values() -> None:
     with pytest.raises(ValueError, match="s3cr3t") as raised:
         fail()
 
-    place = place_of(raised.value)
+    place = fault(raised.value)["where"]
     assert place.startswith("test_membership.py:")
     assert " fail < test_membership.py:" in place
     assert "s3cr3t" not in place

@@ -25,7 +25,7 @@ from roomcast.protocol.http import HeadDecoder, Request, response
 from roomcast.relay.message import Kind
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal
 from roomcast.transport.incoming import Incoming
-from roomcast.transport.membership import Membership, place_of
+from roomcast.transport.membership import Membership, fault
 from roomcast.transport.websocket import WebSocketMember
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Entry:
         except OSError:
             self._count(incoming, Outcome.GONE)
         except Exception as error:
-            self._membership.journal.error("internal fault", error=type(error).__name__, where=place_of(error))
+            self._membership.journal.error("internal fault", **fault(error))
             self._refuse(incoming, request, Refusal(500, Outcome.INTERNAL, "a fault of the relay's own"))
         finally:
             deadline.close()
@@ -226,14 +226,15 @@ class Entry:
         rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
         member = WebSocketMember(connection, incoming.raw, wire_format, rate, incoming.address, membership)
         counters = membership.hub.add_template(template.name)
-        room = membership.hub.join(admitted.room, template.rules, counters, member)
-        membership.joined(member, room)
         if template.greeting:
             head += wire_format.encode(Kind.TEXT, template.greeting.encode()) or b""
             wire_format.frames_sent[Kind.TEXT] += 1
-        member.open(room, head, rest)
-        self._count(incoming, Outcome.ACCEPTED)
         membership.counters.handshake_duration.observe(membership.clock() - incoming.now_s)
+        self._count(incoming, Outcome.ACCEPTED)
+        # From here on the socket is the member's, and so is every fault.
+        room = membership.hub.join(admitted.room, template.rules, counters, member)
+        membership.joined(member, room)
+        member.open(room, head, rest)
 
     def _answer_plain(self, incoming: Incoming, request: Request) -> None:
         """Answer a GET that asks for no WebSocket: a page, a probe, or what an upgrade would be told."""

@@ -34,6 +34,7 @@ class KeepAlive:
         ping_interval_s: How often a member is pinged; 0: never.
         pong_timeout_s: How long after that it may stay silent; 0: for ever.
         write_timeout_s: How long a member may take nothing of what it is owed; 0: for ever.
+        report: Called with a fault of ours; the clockwork goes on.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class KeepAlive:
         ping_interval_s: float,
         pong_timeout_s: float,
         write_timeout_s: float,
+        report: Callable[[Exception], None],
     ) -> None:
         self._hub = hub
         self._clock = clock
         self._write_timeout_s = write_timeout_s
+        self._report = report
         self._buckets: list[dict[WebSocketMember, None]] = [{} for _ in range(_BUCKETS)]
         self._next_bucket = 0
         # Those that wait to be writable.
@@ -68,7 +71,7 @@ class KeepAlive:
     def start(self) -> None:
         """Begin to look after the members."""
         for timer, callback in self._timers:
-            timer.start(callback)
+            timer.start(self._guarded, callback)
 
     def stop(self) -> None:
         """Look no more."""
@@ -122,3 +125,10 @@ class KeepAlive:
                 member.cut(Reason.WRITE_TIMEOUT)
             elif member.is_in_room:
                 self._hub.sweep(member.room, member)
+
+    def _guarded(self, callback: Callable[[], None]) -> None:
+        # gevent stops a timer whose callback raises: nobody would be pinged any more.
+        try:
+            callback()
+        except Exception as error:
+            self._report(error)

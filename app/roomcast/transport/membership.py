@@ -101,15 +101,14 @@ class Membership:
 
     def report(self, member: WebSocketMember, error: Exception) -> None:
         """Log a fault of ours that ended one member, with the place where it happened."""
-        self.journal.error(
-            "internal fault", dialect=str(member.dialect), error=type(error).__name__, where=place_of(error)
-        )
+        self.journal.error("internal fault", dialect=str(member.dialect), **fault(error))
 
 
-def place_of(error: BaseException) -> str:
-    """Return where an exception was raised: files, lines and functions, but no values.
+def fault(error: BaseException) -> dict[str, str]:
+    """Return what the log says of an exception: its kind, and where it was raised.
 
-    The text of an exception may quote what a client sent; a traceback's frames do not.
+    Not its text, which may quote what a client sent. Files, lines and functions do not.
     """
-    frames = traceback.extract_tb(error.__traceback__)
-    return " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "where": " < ".join(places)}

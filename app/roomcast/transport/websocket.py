@@ -4,11 +4,6 @@ It has no greenlet. Two watchers of the event loop call it: one when bytes have
 arrived, one, started only while something is unsent, when it can be written
 to. So an idle member costs a kilobyte, and a message to it one system call.
 
-What is unsent goes out in this order: the rest of the frame that is half
-written, then a pong and a ping, then the room's log from where this member
-stopped, and last the close frame. While anything waits, ``offer`` takes
-nothing, so frames never interleave.
-
 A member's life has four stages. *Open*: messages in both directions. *Parting*:
 it is no longer read, and gets what it is owed. *Closing*: the close frame is
 written, or waits for its turn; the peer's is awaited. *Lingering*: our side is
@@ -23,15 +18,14 @@ import socket
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from gevent.hub import get_hub
-
 from roomcast.protocol.events import Close, Failed, Message, Ping, Pong
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
 from roomcast.transport.incoming import LINGER_S
-from roomcast.transport.loop import READABLE, WRITABLE, Watcher, after, watcher
+from roomcast.transport.loop import READABLE, after, watcher
+from roomcast.transport.outbox import Outbox
 
 if TYPE_CHECKING:
     import _socket
@@ -45,7 +39,6 @@ if TYPE_CHECKING:
 # The most that one wake-up reads: a fast sender must not keep the loop from
 # everybody else. What is left wakes it again.
 READ_BYTES = 65_536
-
 
 _REASONS = {
     CloseCode.PROTOCOL_ERROR: Reason.PROTOCOL,
@@ -70,7 +63,7 @@ _TEXT_OPCODE = Opcode.TEXT
 _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
 
 
-class WebSocketMember:
+class WebSocketMember(Outbox):
     """One connection in a room, as ``relay.member.Member`` wants it.
 
     Args:
@@ -83,28 +76,17 @@ class WebSocketMember:
     """
 
     __slots__ = (
-        "_close_frame",
         "_close_reason",
         "_connection",
         "_goodbye",
-        "_is_dead",
         "_is_peer_done",
-        "_is_waiting",
-        "_membership",
-        "_ping",
-        "_pong",
         "_rate",
-        "_raw",
         "_reader",
         "_room",
         "_stage",
-        "_tail",
-        "_writer",
         "address",
         "bucket",
-        "is_heard",
         "joined_s",
-        "progress_s",
         "wire_format",
     )
 
@@ -119,27 +101,16 @@ class WebSocketMember:
         address: str,
         membership: Membership,
     ) -> None:
+        super().__init__(raw, membership)
         self.wire_format = wire_format
         self.address = address
-        self.joined_s = self.progress_s = membership.clock()
-        # The keep-alive's: its bucket, and whether the peer gave a sign of life since it last looked.
+        self.joined_s = membership.clock()
+        # The keep-alive's: where it stands there.
         self.bucket = 0
-        self.is_heard = True
         self._connection = connection
-        self._raw = raw
         self._rate = rate
-        self._membership = membership
-        self._stage = _Stage.OPEN
+        self._stage = _OPEN
         self._reader = watcher(raw.fileno(), READABLE)
-        # Made when it is first needed: most members never fall short.
-        self._writer: Watcher | None = None
-        # Whether something is unsent, or the member is dead: nothing may be offered.
-        self._is_waiting = False
-        self._is_dead = False
-        self._tail: memoryview | None = None
-        self._pong: bytes | None = None
-        self._ping: bytes | None = None
-        self._close_frame: bytes | None = None
         self._goodbye: Close | None = None
         self._close_reason = Reason.GONE
         # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
@@ -148,10 +119,13 @@ class WebSocketMember:
     def open(self, room: Room, first: bytes, received: bytes) -> None:
         """Begin: write ``first`` (the 101, a greeting), and read what came with the handshake already."""
         self._room = room
-        self._write(first)
-        self._reader.start(self._readable)
-        if received:
-            self._take(received)
+        try:
+            self._write(first)
+            self._reader.start(self._readable)
+            if received:
+                self._take(received)
+        except Exception as error:
+            self._end_by_fault(error)
 
     @property
     def room(self) -> Room:
@@ -168,37 +142,7 @@ class WebSocketMember:
         """What it speaks."""
         return self._connection.dialect
 
-    # --- what the room asks (see relay.member.Member)
-
-    def offer(self, data: bytes) -> int:
-        """Write what the kernel takes of ``data``, in one call."""
-        if self._is_waiting:
-            return -1 if self._is_dead else 0
-        try:
-            return self._raw.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            # Left to the end of the turn: the room may be in the middle of a pass.
-            self._is_waiting = self._is_dead = True
-            get_hub().loop.run_callback(self._close, Reason.GONE)
-            return -1
-
-    def hold(self, rest: memoryview) -> None:
-        """Keep the unwritten rest of one frame."""
-        self._tail = rest
-
-    def want_write(self) -> None:
-        """Wait until the socket takes bytes again."""
-        if self._is_waiting:
-            return
-        self._is_waiting = True
-        if self._writer is None:
-            self._writer = watcher(self._raw.fileno(), WRITABLE)
-        if not self._writer.active:
-            self.progress_s = self._membership.clock()
-            self._membership.keep_alive.watch(self)
-            self._writer.start(self._writable)
+    # --- what the room asks beside the outbox (see relay.member.Member)
 
     def finish(self, reason: Reason) -> None:
         """Send the close frame: all that was owed has been written."""
@@ -217,11 +161,12 @@ class WebSocketMember:
     def pause(self) -> None:
         """Read no more from a publisher whose room owes too much. TCP holds it back."""
         self._reader.stop()
+        # It may have answered a ping, and would not be heard.
+        self.is_heard = True
 
     def resume(self) -> None:
-        """Read again."""
-        if self._stage is _Stage.OPEN:
-            self._reader.start(self._readable)
+        """Read again. The room asks this of nobody who is saying goodbye."""
+        self._reader.start(self._readable)
 
     # --- what the keep-alive and the drain ask
 
@@ -229,13 +174,16 @@ class WebSocketMember:
         """Ask for a sign of life.
 
         Returns:
-            Whether silence means something now. hixie-76 has no ping, and a
-            member that is owed bytes shows that it lives by taking them.
+            Whether silence means something now. hixie-76 has no ping; a member
+            that is owed bytes shows that it lives by taking them, and one that
+            is not read could answer and not be heard.
         """
-        if self._stage is not _Stage.OPEN or self._is_waiting or self.dialect is Dialect.HIXIE76:
+        is_read = self._stage is _OPEN and self._reader.active
+        if self._is_waiting or not is_read or self.dialect is Dialect.HIXIE76:
             return False
         self.is_heard = False
-        self._write_control(Opcode.PING, Ping(b""))
+        self._count_sent(Opcode.PING)
+        self._write(self._connection.send(Ping(b"")))
         return True
 
     def dismiss(self, reason: Reason, detail: str = "") -> None:
@@ -259,24 +207,25 @@ class WebSocketMember:
             return
         except OSError:
             data = b""
-        if not data:
-            self._close(Reason.GONE)
-            return
-        self.is_heard = True
-        self._membership.counters.received_bytes += len(data)
-        self._take(data)
+        # gevent stops a watcher whose callback raises: a member would go deaf.
+        try:
+            if not data:
+                self._close(Reason.GONE)
+                return
+            self.is_heard = True
+            self._membership.counters.received_bytes += len(data)
+            self._take(data)
+        except Exception as error:
+            self._end_by_fault(error)
 
     def _take(self, data: bytes) -> None:
         """Act on what arrived."""
-        try:
-            for event in self._connection.receive(data):
-                if type(event) is not Message:
-                    self._answer(event)
-                elif self._stage is _OPEN:
-                    # After too many of them, or a goodbye of ours, no more is taken.
-                    self._publish(event)
-        except Exception as error:
-            self._end_by_fault(error)
+        for event in self._connection.receive(data):
+            if type(event) is not Message:
+                self._answer(event)
+            elif self._stage is _OPEN:
+                # After too many of them, or a goodbye of ours, no more is taken.
+                self._publish(event)
 
     def _publish(self, message: Message) -> None:
         membership = self._membership
@@ -292,8 +241,9 @@ class WebSocketMember:
     def _answer(self, event: Ping | Pong | Close | Failed | Message) -> None:
         """Answer what is no message. A pong needs no answer: that bytes came was all it had to say."""
         if isinstance(event, Ping):
-            if self._stage is _Stage.OPEN:
-                self._write_control(Opcode.PONG, Pong(event.payload))
+            if self._stage is _OPEN:
+                self._count_sent(Opcode.PONG)
+                self._write_pong(self._connection.send(Pong(event.payload)))
         elif isinstance(event, Close):
             self._is_peer_done = True
             # Its own code comes back (RFC 6455, 5.5.1); without a code, none does.
@@ -304,93 +254,11 @@ class WebSocketMember:
             self.dismiss(_REASONS[event.error.close_code])
             self._shut_down_if_done()
 
-    # --- writing
-
-    def _write_control(self, opcode: Opcode, event: Ping | Pong | Close) -> None:
-        """Write a control frame now, or keep it until its turn; of several pings or pongs the newest."""
-        frame = self._connection.send(event)
-        if not frame:
-            return
-        self._membership.counters.frames_sent[self.dialect][opcode] += 1
-        if not self._is_waiting:
-            self._write(frame)
-        elif opcode is Opcode.PONG:
-            self._pong = frame
-        elif opcode is Opcode.PING:
-            self._ping = frame
-        else:
-            self._close_frame = frame
-
-    def _write(self, data: bytes) -> None:
-        """Write bytes that are no room's. Only while nothing waits."""
-        taken = self.offer(data)
-        if taken < 0:
-            return
-        self._membership.counters.sent_bytes += taken
-        if taken < len(data):
-            self._tail = memoryview(data)[taken:]
-            self.want_write()
-
-    def _writable(self) -> None:
-        self.is_heard = True
-        self.progress_s = self._membership.clock()
-        try:
-            if self._write_own():
-                self._go_on_with_room()
-        except Exception as error:
-            self._end_by_fault(error)
-
-    def _write_own(self) -> bool:
-        """Write what comes before the log, and the close frame that comes after it.
-
-        Returns:
-            Whether all of it is out.
-        """
-        while (rest := self._next_own()) is not None:
-            try:
-                taken = self._raw.send(rest)
-            except BlockingIOError:
-                self._tail = rest
-                return False
-            except OSError:
-                self._close(Reason.GONE)
-                return False
-            self._membership.counters.sent_bytes += taken
-            if taken < len(rest):
-                self._tail = rest[taken:]
-                return False
-        return True
-
-    def _next_own(self) -> memoryview | None:
-        """Take what is to be written next, before or after the log."""
-        if self._tail is not None:
-            rest, self._tail = self._tail, None
-            return rest
-        if self._pong is not None:
-            frame, self._pong = self._pong, None
-        elif self._ping is not None:
-            frame, self._ping = self._ping, None
-        elif self._close_frame is not None:
-            frame, self._close_frame = self._close_frame, None
-        else:
-            return None
-        return memoryview(frame)
-
-    def _go_on_with_room(self) -> None:
-        """Go on from the log; stop waiting when the room has nothing more."""
-        self._is_waiting = False
-        if self.is_in_room:
-            self._membership.hub.feed(self._room, self)
-        if not self._is_waiting and self._writer is not None:
-            self._writer.stop()
-            self._membership.keep_alive.unwatch(self)
-            self._shut_down_if_done()
-
     # --- the end
 
     def _part(self, reason: Reason, goodbye: Close) -> None:
         """Read no more; say goodbye when all that is owed is written."""
-        if self._stage is not _Stage.OPEN:
+        if self._stage is not _OPEN:
             return
         self._stage = _Stage.PARTING
         self._goodbye = goodbye
@@ -400,7 +268,8 @@ class WebSocketMember:
     def _say_goodbye(self, reason: Reason) -> None:
         self._stage = _Stage.CLOSING
         self._close_reason = reason
-        self._write_control(Opcode.CLOSE, self._goodbye or Close(reason.close_code, str(reason)))
+        self._count_sent(Opcode.CLOSE)
+        self._write_close(self._connection.send(self._goodbye or Close(reason.close_code, str(reason))))
         after(self._membership.close_timeout_s, self._expire)
         # To notice the peer's half of the closing handshake, or its end.
         self._reader.start(self._readable)
@@ -447,8 +316,26 @@ class WebSocketMember:
             if active is not None:
                 active.stop()
                 active.close()
-        if was_in_room:
-            self._membership.hub.leave(self._room, self, reason)
         self._raw.close()
         self._tail = None
-        self._membership.closed(self, reason)
+        try:
+            if was_in_room:
+                self._membership.hub.leave(self._room, self, reason)
+        finally:
+            self._membership.closed(self, reason)
+
+    # --- what the outbox asks
+
+    def _feed(self) -> None:
+        if self.is_in_room:
+            self._membership.hub.feed(self._room, self)
+
+    def _begin_waiting(self) -> None:
+        self._membership.keep_alive.watch(self)
+
+    def _all_written(self) -> None:
+        self._membership.keep_alive.unwatch(self)
+        self._shut_down_if_done()
+
+    def _count_sent(self, opcode: Opcode) -> None:
+        self._membership.counters.frames_sent[self.dialect][opcode] += 1
