@@ -157,8 +157,7 @@ def test_no_test_sleeps() -> None:
 
 
 def test_no_path_of_anybody_s_machine() -> None:
-    # .ci/run may use what stands beside a checkout, where it does.
-    assert lines_with(MACHINE_PATHS, (path for path in text_files() if path.name != "run")) == []
+    assert lines_with(MACHINE_PATHS, text_files()) == []
 
 
 def test_pure_packages_are_whole_in_coverage_by_the_same_list() -> None:
