@@ -61,7 +61,7 @@ def judge(allow: list[str], origin: str | None, host: str | None = HOST, scheme:
     ],
 )
 def test_an_origin_is_allowed_by_the_entry_that_means_it(entry: str, origin: str) -> None:
-    assert judge(["https://unrelated.example", entry], origin) == Verdict(True, "allow", f'allow "{entry}"')
+    assert judge(["https://unrelated.example", entry], origin) == Verdict(True, f'allow "{entry}"')
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_origin_is_allowed_by_the_entry_that_means_it(entry: str, origin: str
     ],
 )
 def test_an_origin_that_only_resembles_an_entry_is_refused(entry: str, origin: str) -> None:
-    assert judge([entry], origin) == Verdict(False, "origin", "not same_origin, not in allow")
+    assert judge([entry], origin) == Verdict(False, "not same_origin, not in allow")
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_an_origin_that_only_resembles_an_entry_is_refused(entry: str, origin: s
 def test_an_origin_that_no_browser_sends_is_let_in_by_a_star_only(origin: str) -> None:
     entries = ["https://example.com", "https://*.example.com", "http://[::1]", "http://127.0.0.1"]
 
-    assert judge(entries, origin) == Verdict(False, "malformed_origin", "an origin is scheme://host[:port]")
-    assert judge([*entries, "*"], origin) == Verdict(True, "allow", 'allow "*"')
+    assert judge(entries, origin) == Verdict(False, "an origin is scheme://host[:port]")
+    assert judge([*entries, "*"], origin) == Verdict(True, 'allow "*"')
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_origin_that_no_browser_sends_is_let_in_by_a_star_only(origin: str) -
 def test_an_opaque_origin_is_not_let_in_by_a_star(origin: str) -> None:
     verdict = judge(["*", "https://example.com", "app://"], origin, host="null")
 
-    assert (verdict.is_allowed, verdict.reason) == (False, "null_origin")
+    assert not verdict.is_allowed
     assert "must itself be in allow" in verdict.rule
 
 
@@ -167,7 +167,7 @@ def test_a_star_lets_in_everyone_else(origin: str) -> None:
     policy = OriginPolicy(allow=["*"])
 
     assert policy.is_open
-    assert policy.judge(origin, host=None, scheme=None) == Verdict(True, "allow", 'allow "*"')
+    assert policy.judge(origin, host=None, scheme=None) == Verdict(True, 'allow "*"')
 
 
 def test_a_star_is_not_named_where_a_closer_entry_matches() -> None:
@@ -200,7 +200,7 @@ def test_without_a_star_the_policy_is_not_open() -> None:
     ],
 )
 def test_a_page_may_connect_to_the_host_it_came_from(origin: str, host: str, scheme: str | None) -> None:
-    assert judge([], origin, host, scheme) == Verdict(True, "same_origin", "same_origin = true")
+    assert judge([], origin, host, scheme) == Verdict(True, "same_origin = true")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_page_may_connect_to_the_host_it_came_from(origin: str, host: str, sch
 def test_a_page_of_another_scheme_host_or_port_is_not_same_origin(
     origin: str, host: str | None, scheme: str | None
 ) -> None:
-    assert judge([], origin, host, scheme) == Verdict(False, "origin", "not same_origin, not in allow")
+    assert judge([], origin, host, scheme) == Verdict(False, "not same_origin, not in allow")
 
 
 def test_same_origin_can_be_switched_off() -> None:
@@ -237,14 +237,14 @@ def test_same_origin_can_be_switched_off() -> None:
 
     verdict = policy.judge("https://relay.example", host="relay.example", scheme="https")
 
-    assert verdict == Verdict(False, "origin", "same_origin = false, not in allow")
+    assert verdict == Verdict(False, "same_origin = false, not in allow")
 
 
 def test_a_missing_origin_is_judged_by_its_own_key() -> None:
     policy = OriginPolicy(allow=["*"], missing="refuse")
 
-    assert judge([], None) == Verdict(True, "missing_origin", 'missing = "allow"')
-    assert policy.judge(None, host=HOST, scheme=None) == Verdict(False, "missing_origin", 'missing = "refuse"')
+    assert judge([], None) == Verdict(True, 'missing = "allow"')
+    assert policy.judge(None, host=HOST, scheme=None) == Verdict(False, 'missing = "refuse"')
 
 
 def test_the_verdict_is_the_same_whether_or_not_it_is_enforced() -> None:
@@ -307,7 +307,7 @@ HEADERS = st.one_of(
 def test_no_header_makes_judge_raise(origin: str | None, host: str | None, scheme: str | None) -> None:
     policy = OriginPolicy(allow=["https://*.example.com", "http://localhost:*", "null"])
 
-    assert policy.judge(origin, host=host, scheme=scheme).reason
+    assert policy.judge(origin, host=host, scheme=scheme).rule
 
 
 @given(HEADERS)

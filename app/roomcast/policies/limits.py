@@ -1,4 +1,4 @@
-"""How much one member, one address and the whole relay may take.
+"""How much one member and one address may take.
 
 Each limit is counted where it is spent and knows nothing of the others. Time is
 an argument, in seconds of any clock; one that is set back costs nobody
@@ -24,39 +24,6 @@ _EXEMPT_IPV4 = tuple(
     for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16")
 )
 _EXEMPT_IPV6 = tuple(IPv6Network(network) for network in ("::1/128", "fc00::/7", "fe80::/10"))
-
-
-class TokenBucket:
-    """Lets through ``rate_per_s`` on average, and ``burst`` at once after a silence. It begins full.
-
-    An amount beyond ``burst`` never passes: the caller sees to it that one
-    unit of whatever is counted fits.
-
-    Raises:
-        ValueError: If the rate or the burst is not above 0.
-    """
-
-    __slots__ = ("_at_s", "_burst", "_left", "_rate_per_s")
-
-    def __init__(self, rate_per_s: float, burst: float) -> None:
-        # Written so that NaN is refused too, which would let everything pass.
-        if not (rate_per_s > 0 and burst > 0):
-            raise ValueError(f"rate_per_s = {rate_per_s} and burst = {burst} must both be above 0")
-        self._rate_per_s = rate_per_s
-        self._burst = burst
-        self._left = burst
-        self._at_s = 0.0
-
-    def take(self, amount: float, now_s: float) -> bool:
-        """Take ``amount`` and return True; or take nothing and return False, if less is left."""
-        elapsed_s = now_s - self._at_s
-        self._at_s = now_s
-        if elapsed_s > 0:
-            self._left = min(self._burst, self._left + elapsed_s * self._rate_per_s)
-        if amount > self._left:
-            return False
-        self._left -= amount
-        return True
 
 
 class MemberRate:
@@ -183,28 +150,3 @@ class AddressCounts:
         count = self._counts.pop(group, 0)
         if count > 1:
             self._counts[group] = count - 1
-
-
-class Cap:
-    """How many of one kind there may be at once: connections, handshakes in flight, rooms.
-
-    Args:
-        limit: 0 is no limit; they are counted all the same.
-    """
-
-    __slots__ = ("held", "limit")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.held = 0
-
-    def take(self) -> bool:
-        """Count one more and return True, owing a ``release``; or return False if it is one too many."""
-        if self.limit and self.held >= self.limit:
-            return False
-        self.held += 1
-        return True
-
-    def release(self) -> None:
-        """Count one less: exactly once for each one that was taken."""
-        self.held -= 1

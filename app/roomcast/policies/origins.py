@@ -38,26 +38,21 @@ from roomcast.policies.hosts import canonical_host, header_text, split_port
 class Verdict:
     """May this origin connect, and why.
 
-    ``reason`` is one word of a fixed few, fit for a metric's label: ``allow``,
-    ``same_origin``, ``missing_origin``, ``null_origin``, ``malformed_origin``, or
-    ``origin`` for one that nothing allows. ``rule`` is the text of the
-    configuration that decides; of the allowlist it repeats at most the one entry
-    that matched, so it may be shown to whoever was refused.
+    ``rule`` is the text of the configuration that decides; of the allowlist it
+    repeats at most the one entry that matched, so it may be shown to whoever was
+    refused.
     """
 
     is_allowed: bool
-    reason: str
     rule: str
 
 
-_SAME_ORIGIN = Verdict(True, "same_origin", "same_origin = true")
-_OPEN = Verdict(True, "allow", 'allow "*"')
-_OPAQUE_REFUSED = Verdict(
-    False, "null_origin", 'null, or one without a host, must itself be in allow: "*" is not enough'
-)
-_MALFORMED = Verdict(False, "malformed_origin", RULE)
-_UNLISTED = Verdict(False, "origin", "not same_origin, not in allow")
-_UNLISTED_SAME_ORIGIN_OFF = Verdict(False, "origin", "same_origin = false, not in allow")
+_SAME_ORIGIN = Verdict(True, "same_origin = true")
+_OPEN = Verdict(True, 'allow "*"')
+_OPAQUE_REFUSED = Verdict(False, 'null, or one without a host, must itself be in allow: "*" is not enough')
+_MALFORMED = Verdict(False, RULE)
+_UNLISTED = Verdict(False, "not same_origin, not in allow")
+_UNLISTED_SAME_ORIGIN_OFF = Verdict(False, "same_origin = false, not in allow")
 
 
 class OriginPolicy:
@@ -92,7 +87,7 @@ class OriginPolicy:
         self.enforce = enforce
         self._allowlist = Allowlist(allow)
         self._may_be_same = same_origin
-        self._missing = Verdict(missing == "allow", "missing_origin", f'missing = "{missing}"')
+        self._missing = Verdict(missing == "allow", f'missing = "{missing}"')
         self._unlisted = _UNLISTED if same_origin else _UNLISTED_SAME_ORIGIN_OFF
 
     @property
@@ -122,13 +117,13 @@ class OriginPolicy:
             return _SAME_ORIGIN
         entry = self._allowlist.entry_for(page)
         if entry is not None:
-            return Verdict(True, "allow", f'allow "{entry}"')
+            return Verdict(True, f'allow "{entry}"')
         return _OPEN if self.is_open else self._unlisted
 
     def _judge_opaque(self, origin: str) -> Verdict:
         if not self._allowlist.lists_opaque(origin):
             return _OPAQUE_REFUSED
-        return Verdict(True, "allow", f'allow "{origin.lower()}"')
+        return Verdict(True, f'allow "{origin.lower()}"')
 
 
 def how_to_allow(origin: str | None, key: str = "[origins] allow") -> str:

@@ -17,7 +17,7 @@ Source: RFC 3986, sections 2.1, 3.3 and 6.2.2.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from itertools import combinations
 from typing import NamedTuple
@@ -120,20 +120,6 @@ class Template:
         except ValueError as error:
             raise ValueError(f'template "{path}": {error}') from None
 
-    def __repr__(self) -> str:
-        return f"Template({self.name!r}, {self.path!r})"
-
-    def match(self, room: str) -> bool:
-        """Return whether this template matches a name that ``room_name`` returned."""
-        segments = self.segments
-        texts = room.split("/")
-        if segments[-1].rank is _Rank.REST:
-            del texts[len(segments) :]
-        return len(texts) == len(segments) and all(
-            segment.rank is not _Rank.LITERAL or segment.text == text
-            for segment, text in zip(segments, texts, strict=True)
-        )
-
 
 class Templates:
     """All templates of a relay, of which the most specific one that matches decides.
@@ -143,21 +129,14 @@ class Templates:
             is more specific where both match.
     """
 
-    __slots__ = ("_root", "_templates")
+    __slots__ = ("_root",)
 
     def __init__(self, templates: Sequence[Template]) -> None:
-        self._templates = tuple(templates)
         self._root = _Node()
-        for one, other in combinations(self._templates, 2):
+        for one, other in combinations(templates, 2):
             _check_pair(one, other)
-        for template in self._templates:
+        for template in templates:
             self._root.add(template)
-
-    def __iter__(self) -> Iterator[Template]:
-        return iter(self._templates)
-
-    def __len__(self) -> int:
-        return len(self._templates)
 
     def match(self, room: str) -> Template | None:
         """Return the template for a name that ``room_name`` returned, None if no such room may exist."""
