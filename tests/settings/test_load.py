@@ -104,14 +104,12 @@ def test_file_in_the_current_folder_is_found() -> None:
 
     loaded = load()
 
-    assert loaded.file == Path("config/roomcast.toml")
     assert loaded.sources["server.port"] == "config/roomcast.toml line 2"
 
 
 def test_without_any_file_the_defaults_hold() -> None:
     loaded = load()
 
-    assert loaded.file is None
     assert set(loaded.sources.values()) == {"default"}
 
 

@@ -58,7 +58,7 @@ def recognise(request: Request) -> Dialect | None:
     return Dialect.HIXIE76
 
 
-def accept(request: Request, dialect: Dialect, *, is_secure: bool = False, subprotocol: str | None = None) -> bytes:
+def accept(request: Request, dialect: Dialect, *, is_secure: bool = False) -> bytes:
     """Return the head of the 101 for a request that was recognised.
 
     For hixie-76 it is not the whole answer: ``hixie76.challenge_response`` has
@@ -68,12 +68,10 @@ def accept(request: Request, dialect: Dialect, *, is_secure: bool = False, subpr
         request: The request.
         dialect: What ``recognise`` returned for it.
         is_secure: Whether the client spoke TLS, to us or to a trusted proxy.
-        subprotocol: The one chosen of those offered; without a choice, the
-            first of them.
     """
     if dialect is Dialect.HIXIE76:
-        return hixie76.accept(request, is_secure=is_secure, subprotocol=subprotocol)
-    return rfc6455.accept(request, subprotocol=subprotocol)
+        return hixie76.accept(request, is_secure=is_secure)
+    return rfc6455.accept(request)
 
 
 def _check_rfc6455(request: Request) -> None:

@@ -115,17 +115,15 @@ def _numbers(key1: str, key2: str) -> tuple[int, int]:
     return key_number(key1), key_number(key2, fault=HandshakeFault.BAD_SECOND_SECURITY_KEY)
 
 
-def accept(request: Request, *, is_secure: bool = False, subprotocol: str | None = None) -> bytes:
+def accept(request: Request, *, is_secure: bool = False) -> bytes:
     """Return the head of the 101; ``challenge_response`` goes out behind it.
 
-    The client compares every line with what it expects, letter by letter.
+    The client compares every line with what it expects, letter by letter. So a
+    subprotocol, the first that was asked for, is named if and only if one was.
 
     Args:
         request: A request that passed ``check``.
         is_secure: Whether the client spoke TLS, to us or to a trusted proxy.
-        subprotocol: The one chosen of those asked for; the first of them if
-            none was. It is sent if and only if one was asked for, because a
-            client fails on one that is missing as on one it did not expect.
     """
     scheme = "wss" if is_secure else "ws"
     lines = [
@@ -137,7 +135,7 @@ def accept(request: Request, *, is_secure: bool = False, subprotocol: str | None
     ]
     # "… subprotocols, separated by spaces": the comma came with RFC 6455.
     if asked := (request.get("sec-websocket-protocol") or "").split():
-        lines.append(f"Sec-WebSocket-Protocol: {subprotocol or asked[0]}")
+        lines.append(f"Sec-WebSocket-Protocol: {asked[0]}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 

@@ -49,14 +49,15 @@ def accept_token(key: str) -> str:
     return base64.b64encode(digest).decode("ascii")
 
 
-def accept(request: Request, *, subprotocol: str | None = None) -> bytes:
+def accept(request: Request) -> bytes:
     """Return the head of the 101 that turns the connection into a WebSocket.
+
+    Of subprotocols the first that is offered is taken: a room carries whatever
+    its members speak, and a browser that offered some gives up when it is told
+    of none.
 
     Args:
         request: A request that has passed the checks of the handshake.
-        subprotocol: The one chosen of those offered. Without a choice the
-            first offered is taken: a room carries whatever its members speak,
-            and a browser that offered some gives up when it is told of none.
     """
     lines = [
         "HTTP/1.1 101 Switching Protocols",
@@ -67,17 +68,17 @@ def accept(request: Request, *, subprotocol: str | None = None) -> bytes:
     # Not request.tokens(): a subprotocol's case counts, and is compared.
     offered = [name.strip() for name in ",".join(request.all("sec-websocket-protocol")).split(",")]
     if first := next(filter(None, offered), None):
-        lines.append(f"Sec-WebSocket-Protocol: {subprotocol or first}")
+        lines.append(f"Sec-WebSocket-Protocol: {first}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 
-def encode(opcode: Opcode, payload: bytes, *, is_final: bool = True) -> bytes:
-    """Return one frame as a server sends it: unmasked.
+def encode(opcode: Opcode, payload: bytes) -> bytes:
+    """Return one frame as this server sends it: whole and unmasked.
 
     Raises:
         ValueError: If a control frame would carry more than 125 bytes.
     """
-    first = opcode | FINAL if is_final else opcode
+    first = opcode | FINAL
     size = len(payload)
     if size <= CONTROL_PAYLOAD_MAX_BYTES:
         return bytes((first, size)) + payload

@@ -45,8 +45,6 @@ class Loaded:
     """By dotted key: "default", "config/roomcast.toml line 12", "environment ROOMCAST_SERVER__PORT" …"""
     secrets: frozenset[str] = frozenset()
     """The keys whose values must not be shown."""
-    file: Path | None = None
-    """The configuration file that was read."""
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield each key, the value that holds, as TOML writes it, and where it came from; secrets hidden."""
@@ -84,7 +82,7 @@ def load(
         read_environment(),
         read_overrides(overrides),
     ]
-    loaded = _trace(_check(layers), layers, path)
+    loaded = _trace(_check(layers), layers)
     if is_dev:
         _check_loopback(loaded)
     return loaded
@@ -147,11 +145,11 @@ def _deciding(key: str, layers: Sequence[Layer]) -> Layer | None:
     return None
 
 
-def _trace(settings: Settings, layers: Sequence[Layer], file: Path | None) -> Loaded:
+def _trace(settings: Settings, layers: Sequence[Layer]) -> Loaded:
     deciding = {key: _deciding(key, layers) for key in _values(settings)}
     sources = {key: layer.place(key) if layer else "default" for key, layer in deciding.items()}
     secrets = frozenset(key for key, layer in deciding.items() if layer and layer.is_secret)
-    return Loaded(settings, sources, secrets, file)
+    return Loaded(settings, sources, secrets)
 
 
 def _check_loopback(loaded: Loaded) -> None:
