@@ -138,6 +138,21 @@ def test_explain_knows_the_host_of_a_page() -> None:
     assert run(*arguments, "other.example").exit_code == 1
 
 
+def test_explain_knows_a_served_host_in_either_spelling() -> None:
+    arguments = ("explain", "--set", "server.hosts=bücher.example", "/rooms/lobby", "--host")
+
+    assert run(*arguments, "xn--bcher-kva.example").exit_code == 0
+    assert run(*arguments, "BÜCHER.example:8080").exit_code == 0
+    assert run(*arguments, "bucher.example").exit_code == 1
+
+
+def test_served_host_that_the_policy_refuses_is_a_wrong_configuration() -> None:
+    result = run("check", "--set", "server.hosts=a.example:443")
+
+    assert result.exit_code == 2
+    assert 'hosts "a.example:443": a name has no port: write "a.example"' in result.stderr
+
+
 def test_explain_says_no_where_no_template_matches() -> None:
     result = run("explain", "/nothing")
 

@@ -94,7 +94,11 @@ def test_served_ipv6_host_may_have_the_brackets_of_its_header() -> None:
     assert accepted(ServedHosts, ["[2001:db8::1]"]) == ("[2001:db8::1]",)
 
 
-@pytest.mark.parametrize("host", ["https://a.example", "a.example:443", "a.example/", "*.example", ""])
+def test_served_host_may_be_written_as_its_users_write_it() -> None:
+    assert accepted(ServedHosts, ["Bücher.example"]) == ("bücher.example",)
+
+
+@pytest.mark.parametrize("host", ["https://a.example", "a.example/", "*.example", "a@b.example", "a b", ""])
 def test_served_host_is_a_bare_name(host: str) -> None:
     assert "is no bare host name" in refusal(ServedHosts, [host])
 

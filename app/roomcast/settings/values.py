@@ -21,6 +21,7 @@ UNIX_PATH_MAX_BYTES = 107
 HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
 )
+NO_HOST_HAS = re.compile(r"[\s/*?#@]")
 TEMPLATE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 
@@ -73,8 +74,8 @@ def _is_address(host: str) -> bool:
 
 
 def check_served_host(host: str) -> str:
-    """Accept a Host name without scheme and port, and in lower case: Host compares without case."""
-    if not (_is_address(host.strip("[]")) or HOST_NAME.fullmatch(host)):
+    """Accept, in lower case, what may be a Host name; which names there are, and their one spelling, policies know."""
+    if not host or NO_HOST_HAS.search(host):
         raise ValueError('is no bare host name: write "chat.example.com", without scheme, port or path')
     return host.lower()
 
