@@ -138,7 +138,7 @@ def test_full_queue_drops_the_newest_and_says_how_many() -> None:
     written(journal)
 
     assert [line.get("number") for line in records[:2]] == [0, 1]
-    assert records[2:] == [{"timestamp": NOON, "level": "warning", "event": "lines_lost", "count": 3}]
+    assert records[2:] == [{"timestamp": NOON, "level": "warning", "event": "lines lost", "count": 3}]
     assert journal.dropped == 3
 
 
@@ -151,7 +151,7 @@ def test_losses_are_told_once() -> None:
     journal.info("c")
     written(journal)
 
-    assert [line["event"] for line in records] == ["a", "lines_lost", "c"]
+    assert [line["event"] for line in records] == ["a", "lines lost", "c"]
 
 
 @pytest.mark.parametrize("fault", [BrokenPipeError(), ValueError("I/O operation on closed file")])

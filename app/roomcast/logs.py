@@ -122,7 +122,7 @@ class Journal:
         self._waiting.clear()
         if self.dropped > self._dropped_told:
             count, self._dropped_told = self.dropped - self._dropped_told, self.dropped
-            batch.append(self._stamped("lines_lost", "warning", {"count": count}))
+            batch.append(self._stamped("lines lost", "warning", {"count": count}))
         return batch
 
     def _write_all(self, batch: list[Record]) -> None:
