@@ -13,6 +13,7 @@ import pytest
 import roomcast
 from roomcast import (
     HandshakeError,
+    HandshakeFault,
     blocking,
     create_response,
     create_token,
@@ -23,19 +24,11 @@ from roomcast import (
     put_response,
     shake_hands,
 )
-from roomcast.protocol.errors import HandshakeFault
+from tests.wire import KEY1, KEY2, KEY3, TOKEN, hixie76_head, rfc6455_head
 
 Pair = tuple[socket.socket, socket.socket]
 
-RFC6455 = (
-    b"GET /rooms/lobby?a=b HTTP/1.1\r\n"
-    b"Host: relay.example\r\n"
-    b"Connection: Upgrade\r\n"
-    b"Upgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    b"\r\n"
-)
+RFC6455 = rfc6455_head("/rooms/lobby?a=b")
 RFC6455_RESPONSE = (
     b"HTTP/1.1 101 Switching Protocols\r\n"
     b"Upgrade: websocket\r\n"
@@ -43,17 +36,7 @@ RFC6455_RESPONSE = (
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
     b"\r\n"
 )
-HIXIE76 = (
-    b"GET /demo?a=b HTTP/1.1\r\n"
-    b"Host: example.com\r\n"
-    b"Connection: Upgrade\r\n"
-    b"Upgrade: WebSocket\r\n"
-    b"Origin: http://example.com\r\n"
-    b"Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n"
-    b"Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n"
-    b"\r\n"
-)
-KEY3 = b"^n:ds[4U"
+HIXIE76 = hixie76_head("/demo?a=b", origin="http://example.com", host="example.com")
 HIXIE76_HEAD = (
     b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
     b"Upgrade: WebSocket\r\n"
@@ -62,7 +45,6 @@ HIXIE76_HEAD = (
     b"Sec-WebSocket-Location: ws://example.com/demo?a=b\r\n"
     b"\r\n"
 )
-HIXIE76_TOKEN = b"8jKS'y:G*Co,Wxa-"
 
 HANDSHAKES = pytest.mark.parametrize("handshake", [RFC6455, HIXIE76 + KEY3], ids=["rfc6455", "hixie76"])
 
@@ -98,7 +80,7 @@ def accepted(pair: Pair, handshake: bytes, *, message_max_bytes: int = 65536) ->
     server, client = pair
     client.sendall(handshake)
     shake_hands(server, message_max_bytes=message_max_bytes)
-    read(client, len(RFC6455_RESPONSE if handshake is RFC6455 else HIXIE76_HEAD + HIXIE76_TOKEN))
+    read(client, len(RFC6455_RESPONSE if handshake is RFC6455 else HIXIE76_HEAD + TOKEN))
     return server, client
 
 
@@ -116,6 +98,7 @@ def test_importing_the_package_imports_none_of_what_its_functions_need() -> None
 def test_package_exports_what_it_says() -> None:
     assert all(hasattr(roomcast, name) for name in roomcast.__all__)
     assert roomcast.get_frame is blocking.get_frame
+    assert roomcast.HandshakeFault is blocking.HandshakeFault
     assert not hasattr(roomcast, "get_frames")
 
 
@@ -137,9 +120,9 @@ def test_hixie76_handshake_is_accepted(pair: Pair) -> None:
     request = shake_hands(server)
 
     assert (request.host, request.path, request.origin) == ("example.com", "/demo?a=b", "http://example.com")
-    assert (request.key1, request.key2) == ("4 @1  46546xW%0l 1 5", "12998 5 Y3 1  .P00")
+    assert (request.key1, request.key2) == (KEY1, KEY2)
     assert request.token == KEY3
-    assert read_to_end(server, client) == HIXIE76_HEAD + HIXIE76_TOKEN
+    assert read_to_end(server, client) == HIXIE76_HEAD + TOKEN
 
 
 @HANDSHAKES
@@ -197,7 +180,7 @@ def test_head_is_sent_to_whoever_holds_the_eight_bytes_until_it_comes(pair: Pair
         client.sendall(KEY3[3:] + b"\x00glued\xff")
 
         assert head == HIXIE76_HEAD
-        assert read(client, 16) == HIXIE76_TOKEN
+        assert read(client, 16) == TOKEN
         assert request.result().token == KEY3
         assert get_frame(server) == b"glued"
 
@@ -224,8 +207,8 @@ REFUSED = {
     "head too long": (b"GET /" + b"a" * 16384, 431, HandshakeFault.INVALID_HEADER_LINE),
     "plain GET": (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 426, HandshakeFault.MISSING_HEADER_KEYS),
     "no origin": (HIXIE76.replace(b"Origin", b"X-Origin"), 400, HandshakeFault.MISSING_HEADER_KEYS),
-    "bad first key": (HIXIE76.replace(b"1 5\r", b"1 6\r"), 400, HandshakeFault.BAD_FIRST_SECURITY_KEY),
-    "bad second key": (HIXIE76.replace(b".P00", b".P01"), 400, HandshakeFault.BAD_SECOND_SECURITY_KEY),
+    "bad first key": (HIXIE76.replace(b"[  8\r", b"[  9\r"), 400, HandshakeFault.BAD_FIRST_SECURITY_KEY),
+    "bad second key": (HIXIE76.replace(b"` 0\r", b"` 1\r"), 400, HandshakeFault.BAD_SECOND_SECURITY_KEY),
     "bad key": (RFC6455.replace(b"dGhl", b"dGh"), 400, HandshakeFault.BAD_FIRST_SECURITY_KEY),
 }
 

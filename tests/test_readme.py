@@ -1,7 +1,6 @@
 """What the README shows is run here, as it stands there."""
 
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,21 +8,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import pytest
-from websockets.sync.client import connect
+from websockets.sync.client import connect as connect_websocket
+
+from tests.wire import CLOSING, connect, shake_hands_hixie76
 
 README = Path(__file__).parent.parent / "README.md"
-
-HIXIE76 = (
-    b"GET /hixie HTTP/1.1\r\n"
-    b"Host: example.com\r\n"
-    b"Connection: Upgrade\r\n"
-    b"Upgrade: WebSocket\r\n"
-    b"Origin: http://example.com\r\n"
-    b"Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n"
-    b"Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n"
-    b"\r\n"
-    b"^n:ds[4U"
-)
 
 
 class Example(NamedTuple):
@@ -54,7 +43,7 @@ def meow(tmp_path: Path) -> Iterator[Example]:
 
 
 def test_meow_answers_a_client_of_today(meow: Example) -> None:
-    with connect(f"ws://127.0.0.1:{meow.port}/today", proxy=None) as client:
+    with connect_websocket(f"ws://127.0.0.1:{meow.port}/today", proxy=None) as client:
         assert client.recv() == "Do you read me, Lieutenant Bowie?"
         client.send("Ground control")
         assert client.recv() == "Ground control, meow."
@@ -65,24 +54,21 @@ def test_meow_answers_a_client_of_today(meow: Example) -> None:
 
 
 def test_meow_answers_a_client_of_2010(meow: Example) -> None:
-    with socket.create_connection(("127.0.0.1", meow.port), timeout=10) as client, client.makefile("rb") as lines:
-        client.sendall(HIXIE76)
+    with connect(("127.0.0.1", meow.port)) as wire:
+        client = shake_hands_hixie76(wire, "/hixie")
+        assert client.hear() == "Do you read me, Lieutenant Bowie?"
 
-        assert lines.readline() == b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
-        while lines.readline() != b"\r\n":
-            pass
-        assert lines.read(16) == b"8jKS'y:G*Co,Wxa-"
-        assert lines.read(35) == b"\x00Do you read me, Lieutenant Bowie?\xff"
+        client.say("Ground control")
+        client.say_goodbye()
 
-        client.sendall(b"\x00Ground control\xff\xff\x00")
-
-        assert lines.read() == b"\x00Ground control, meow.\xff\xff\x00"
+        assert client.hear() == "Ground control, meow."
+        assert wire.read_to_end() == CLOSING
     assert meow.lines.readline() == "end of stream: /hixie\n"
 
 
 def test_meow_names_what_is_wrong_with_a_handshake(meow: Example) -> None:
-    with socket.create_connection(("127.0.0.1", meow.port), timeout=10) as client:
-        client.sendall(b"POST / HTTP/1.1\r\n")
+    with connect(("127.0.0.1", meow.port)) as wire:
+        wire.send(b"POST / HTTP/1.1\r\n")
 
-        assert client.recv(1) == b""
+        assert wire.read_to_end() == b""
     assert meow.lines.readline() == "no handshake: the method is POST, not GET\n"

@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "HandshakeError",
+    "HandshakeFault",
     "Request",
     "create_response",
     "create_token",
@@ -24,6 +25,7 @@ __all__ = [
 if TYPE_CHECKING:
     from roomcast.blocking import (
         HandshakeError,
+        HandshakeFault,
         Request,
         create_response,
         create_token,
