@@ -14,7 +14,7 @@ import gevent.event
 import pytest
 
 from roomcast.logs import Journal
-from roomcast.transport.listener import Acceptor, bind, holder_of
+from roomcast.transport.listener import Acceptor, bind
 from tests.running import Diary
 
 
@@ -184,21 +184,3 @@ def test_error_that_is_no_shortage_costs_nobody_anything(closing: ExitStack) -> 
 
     assert somebody.came.wait(20)
     assert nobody.addresses == []
-
-
-# --- who holds a port
-
-
-def test_holder_of_a_port_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        holder = holder_of(listening.getsockname()[1])
-
-    assert holder is not None
-    assert holder.endswith(f"(pid {os.getpid()})")
-
-
-def test_port_that_is_bound_and_not_listened_to_has_no_holder() -> None:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-
-        assert holder_of(bound.getsockname()[1]) is None

@@ -12,7 +12,6 @@ import socket
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from glob import glob
 from operator import methodcaller
 
 from roomcast.logs import Journal
@@ -160,25 +159,3 @@ class Acceptor:
             self._watcher.stop()
             self._journal.error("cannot accept", error=os.strerror(error.errno), again_in_s=_PAUSE_S)
             after(_PAUSE_S, self.start)
-
-
-def holder_of(port: int) -> str | None:
-    """Return the process that listens on a TCP port of this machine, as ``name (pid 4711)``; None if it cannot be seen.
-
-    Linux only, and only for processes that we may look at.
-    """
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with suppress(OSError), open(table, encoding="ascii") as lines:
-            rows = [line.split() for line in lines][1:]
-            # Columns: local address as hex:hex, state (0A is listening), inode.
-            inodes |= {
-                f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port
-            }
-    for descriptor in glob("/proc/[0-9]*/fd/*"):
-        with suppress(OSError):
-            if os.readlink(descriptor) in inodes:
-                pid = descriptor.split("/")[2]
-                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
-                    return f"{name.read().strip()} (pid {pid})"
-    return None

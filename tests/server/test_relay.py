@@ -1,16 +1,14 @@
-"""The relay as a whole: what opens, what refuses to, how it stops, and what it is like as a process."""
+"""The relay as a whole: where it serves, how it stops, and what is left of it."""
 
 from __future__ import annotations
 
 import re
-import socket
 from pathlib import Path
 
 import pytest
 
 from roomcast.relay.message import Kind, Message
-from roomcast.server import DoorError, build_policies, explain
-from tests.running import Relay, Serve, settings
+from tests.running import Relay, Serve
 from tests.transport.rooms import rooms, stall
 from tests.wire import (
     KEY3,
@@ -26,94 +24,7 @@ LOBBY = "/rooms/lobby"
 RESTART = re.compile(r"restart retry_after_ms=(\d+)")
 
 
-# --- explain, build
-
-
-@pytest.mark.parametrize(
-    ("toml", "quoted"),
-    [
-        ('[origins]\nallow = ["https://*"]', ["https://*"]),
-        ('[[rooms]]\nname = "a"\npath = "/-/{x}"', ["/-/{x}"]),
-        (
-            '[[rooms]]\nname = "a"\npath = "/r/{x}/b"\n[[rooms]]\nname = "b"\npath = "/r/a/{x}"',
-            ["/r/{x}/b", "/r/a/{x}"],
-        ),
-    ],
-)
-def test_policies_that_cannot_be_are_refused_with_what_is_wrong_in_quotes(toml: str, quoted: list[str]) -> None:
-    with pytest.raises(ValueError, match=".*".join(re.escape(f'"{text}"') for text in quoted)):
-        build_policies(settings(toml))
-
-
-def test_explain_tells_the_template_and_the_rule() -> None:
-    answer = explain(settings('[origins]\nallow = ["https://app.example"]'), path=LOBBY, origin="https://app.example")
-
-    assert (answer.status, answer.outcome) == (101, "accepted")
-    assert (answer.template, answer.room, answer.rule) == ("rooms", LOBBY, 'allow "https://app.example"')
-    assert answer.message == ""
-
-
-def test_explain_tells_what_is_only_reported() -> None:
-    answer = explain(settings("[origins]\nenforce = false"), path=LOBBY, origin="https://evil.example")
-
-    assert answer.status == 101
-    assert answer.message == "only reported: [origins] enforce = false"
-
-
-@pytest.mark.parametrize(
-    ("toml", "path", "status", "outcome", "hint"),
-    [
-        ("", LOBBY, 403, "origin", 'add "https://evil.example" to [origins] allow'),
-        ("", "/lobby?token=1", 404, "not_found", "room paths here are /rooms/{room}"),
-        ("", "/rooms/%00", 400, "malformed", "control character"),
-        ('[server]\nhosts = ["a.example"]', LOBBY, 421, "host", 'add "b.example" to [server] hosts'),
-    ],
-)
-def test_explain_says_no_as_the_door_would(toml: str, path: str, status: int, outcome: str, hint: str) -> None:
-    answer = explain(settings(toml), path=path, origin="https://evil.example", host="b.example")
-
-    assert (answer.status, answer.outcome) == (status, outcome)
-    assert hint in answer.message
-
-
 # --- doors
-
-
-@pytest.mark.parametrize(
-    ("host", "said"),
-    [
-        ("192.0.2.1", r"192\.0\.2\.1 port 0: .+; set another: --set server\.host="),
-        ("no-such-host.invalid", r"no-such-host\.invalid port 0: .+; set another: --set server\.host="),
-        ("unix:/proc/nowhere/a.sock", r"unix:/proc/nowhere/a\.sock: No such file .+; set another: --set server\.host="),
-    ],
-)
-def test_door_whose_address_cannot_be_is_an_error_that_says_what_to_set(serve: Serve, host: str, said: str) -> None:
-    with pytest.raises(DoorError, match=rf"\[server\] cannot listen on {said}"):
-        serve(f'[server]\nhost = "{host}"')
-
-
-def test_path_that_somebody_listens_at_is_an_error_that_says_so(serve: Serve, tmp_path: Path) -> None:
-    path = tmp_path / "public.sock"
-    first = serve(f'[server]\nhost = "unix:{path}"')
-
-    with pytest.raises(DoorError, match=r": Address already in use; stop it, or set another: --set server\.host="):
-        serve(f'[server]\nhost = "unix:{path}"')
-
-    assert first.ask().status == 200
-
-
-def test_relay_whose_private_door_cannot_open_leaves_the_public_one_free(serve: Serve, tmp_path: Path) -> None:
-    path = tmp_path / "public.sock"
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-
-        with pytest.raises(
-            DoorError,
-            match=rf"\[admin\] cannot listen on 127\.0\.0\.1 port {port}: .+, held by .+ \(pid .+ --set admin\.port=",
-        ):
-            serve(f'[server]\nhost = "unix:{path}"\n[admin]\nport = {port}')
-
-    assert not path.exists()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::", "0.0.0.0"])
@@ -216,7 +127,7 @@ def test_newcomers_are_told_503_while_the_relay_drains(serve: Serve) -> None:
     # A page is still a page, a wrong path still wrong.
     assert relay.ask(get("/")).status == 200
     assert relay.ask(get("/lobby")).status == 404
-    assert relay.diary.wait_for("refused", status=503, reason="draining")
+    assert relay.diary.wait_for("refused", status=503, outcome="draining")
     relay.ask_to_stop()
 
 

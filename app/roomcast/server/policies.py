@@ -1,0 +1,80 @@
+"""Who may enter where, made of the settings; and what would happen to somebody, without a relay."""
+
+from dataclasses import dataclass
+
+from roomcast.policies.origins import OriginPolicy
+from roomcast.policies.templates import Template
+from roomcast.protocol.handshake import Dialect
+from roomcast.relay.rules import RoomRules
+from roomcast.settings import RoomSettings, Settings
+from roomcast.transport.admission import Admission, Outcome, Refusal, RoomTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would happen to a handshake. ``rule`` is the configuration's text that decides, where one does."""
+
+    status: int
+    outcome: str
+    template: str | None
+    room: str | None
+    rule: str | None
+    message: str
+
+
+def build_policies(settings: Settings) -> Admission:
+    """Compile everything that the settings say about who may enter where.
+
+    Raises:
+        ValueError: Naming the value and the rule it breaks: an origin that is
+            none, a template that cannot be, two that are ambiguous.
+    """
+    return Admission(
+        [_room_template(room.inherit(settings.limits), settings) for room in settings.rooms],
+        hosts=settings.server.hosts,
+        dialects=[Dialect(name) for name in settings.server.protocols],
+    )
+
+
+def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
+    is_own = room.origins is not None
+    return RoomTemplate(
+        template=Template(room.name, room.path),
+        rules=RoomRules(
+            echo=room.echo,
+            members_max=room.members_max,
+            overflow=room.overflow,
+            lag_max_bytes=room.lag_max_bytes,
+            pending_max_bytes=room.pending_max_bytes,
+            gather_max_s=room.gather_max_s,
+        ),
+        origins=OriginPolicy(
+            allow=settings.origins.allow if room.origins is None else room.origins.allow,
+            same_origin=settings.origins.same_origin,
+            missing=settings.origins.missing,
+            enforce=settings.origins.enforce,
+        ),
+        allow_key=f'origins of the room template "{room.name}"' if is_own else "[origins] allow",
+        message_max_bytes=room.message_max_bytes or 0,
+        messages_per_s=room.messages_per_s or 0,
+        bytes_per_s=room.bytes_per_s or 0,
+        greeting=room.greeting,
+    )
+
+
+def explain(settings: Settings, *, path: str, origin: str | None = None, host: str | None = None) -> Explanation:
+    """Say what would happen to the handshake of a browser's page, on a relay that is not full.
+
+    Raises:
+        ValueError: As ``build_policies``.
+    """
+    admission = build_policies(settings)
+    try:
+        if host is not None:
+            admission.check_host(host)
+        admitted = admission.admit(path.partition("?")[0], origin=origin, host=host, scheme=None)
+    except Refusal as refusal:
+        message = f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
+        return Explanation(refusal.status, str(refusal.outcome), refusal.template, refusal.room, refusal.rule, message)
+    note = "" if admitted.verdict.is_allowed else "only reported: [origins] enforce = false"
+    return Explanation(101, str(Outcome.ACCEPTED), admitted.template.name, admitted.room, admitted.verdict.rule, note)

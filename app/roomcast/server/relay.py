@@ -1,0 +1,191 @@
+"""The relay: everything that one process serves its rooms with, from its settings to its end."""
+
+import random
+import resource
+import time
+
+from gevent.event import Event
+
+from roomcast.api.app import create_app
+from roomcast.api.door import PrivateDoor
+from roomcast.api.watchdog import Watchdog
+from roomcast.brokers.memory import MemoryBroker
+from roomcast.logs import Journal, address_for_logs
+from roomcast.metrics import TransportCounters
+from roomcast.policies.limits import AddressCounts
+from roomcast.protocol.handshake import Dialect
+from roomcast.relay.hub import Hub
+from roomcast.relay.room import Room
+from roomcast.server.doors import DoorError, named
+from roomcast.server.policies import build_policies
+from roomcast.settings import Settings
+from roomcast.transport import pages
+from roomcast.transport.admission import Admission, Outcome
+from roomcast.transport.drain import Drain
+from roomcast.transport.entry import Entry, HandshakeLimits, Page
+from roomcast.transport.formats import DialectFormat, Hixie76Format, Rfc6455Format
+from roomcast.transport.keepalive import KeepAlive
+from roomcast.transport.listener import Acceptor, bind
+from roomcast.transport.loop import LoopScheduler
+from roomcast.transport.membership import Membership, fault
+
+# Descriptors that are not connections: listeners, the private door's clients,
+# the log, and those who are told that the relay is full.
+_SPARE_FILES = 256
+
+
+class Server:
+    """A relay, with its two doors. Everything of it lives on the event loop of the thread that makes it.
+
+    Args:
+        settings: What the operator wants.
+        journal: The log; whoever makes it runs it.
+
+    Raises:
+        ValueError: As ``build_policies``.
+    """
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._stop_asked = Event()
+        admission = build_policies(settings)
+        self.counters = TransportCounters(list(Dialect), list(Outcome))
+        self.hub = Hub(
+            broker=MemoryBroker,
+            scheduler=LoopScheduler(),
+            clock=time.monotonic,
+            rooms_max=settings.limits.rooms_max,
+            report=self._report,
+        )
+        for template in admission.templates:
+            self.hub.add_template(template.name)
+        self._keep_alive = KeepAlive(
+            hub=self.hub,
+            clock=time.monotonic,
+            ping_interval_s=settings.limits.ping_interval_s,
+            pong_timeout_s=settings.limits.pong_timeout_s,
+            write_timeout_s=settings.limits.write_timeout_s,
+            report=lambda error: self._journal.error("internal fault", **fault(error)),
+        )
+        self._drain = Drain(self._keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
+        self._entry = self._build_entry(admission)
+        self._watchdog = Watchdog(self.counters.loop_lag)
+        self._is_open = False
+        self._acceptor: Acceptor | None = None
+        self._private_door = PrivateDoor(
+            settings.admin.host,
+            settings.admin.port,
+            create_app(self.hub, self.counters, self._is_ready, journal),
+            journal,
+        )
+        self.public_address: tuple[str, int] | str = ""
+        """Where the public door is, since ``open``: host and port, or a path."""
+
+    @property
+    def private_address(self) -> tuple[str, int] | str:
+        """Where the private door is, since ``open``."""
+        return self._private_door.address
+
+    def open(self) -> None:
+        """Take both addresses and begin to serve. Raises DoorError."""
+        server, admin, limits = self._settings.server, self._settings.admin, self._settings.limits
+        with named("server", server.host, server.port):
+            listening = bind(server.host, server.port, send_buffer_bytes=limits.send_buffer_bytes)
+        address = listening.getsockname()
+        self.public_address = address if isinstance(address, str) else address[:2]
+        self._acceptor = Acceptor(listening, self._entry.accepted, self._journal)
+        try:
+            with named("admin", admin.host, admin.port):
+                self._private_door.bind()
+        except DoorError:
+            self._acceptor.close()
+            raise
+        self._keep_alive.start()
+        self._watchdog.start()
+        self._private_door.start()
+        self._acceptor.start()
+        self._is_open = True
+
+    def ask_to_stop(self) -> None:
+        """Begin to drain; asked again, stop draining. Called in the loop, as by a signal."""
+        if self._stop_asked.is_set():
+            self._drain.cut_short()
+        self._stop_asked.set()
+
+    def run(self) -> None:
+        """Serve until asked to stop, then say goodbye to everybody and close both doors."""
+        self._stop_asked.wait()
+        self.counters.is_draining = True
+        members = len(self._keep_alive)
+        self._journal.info("draining", members=members, drain_s=self._settings.server.drain_s)
+        # The public door stays open, and answers 503: a load balancer that is
+        # refused a connection reports an outage, one that is told 503 a restart.
+        cut = self._drain.run()
+        self.close()
+        self._journal.info("stopped", members=members, cut=cut)
+
+    def close(self) -> None:
+        """Close both doors at once, and forget every member."""
+        self._is_open = False
+        if self._acceptor is not None:
+            self._acceptor.close()
+        self._private_door.stop()
+        self._keep_alive.stop()
+        self._watchdog.stop()
+
+    def _is_ready(self) -> bool:
+        return self._is_open and not self.counters.is_draining
+
+    def _build_entry(self, admission: Admission) -> Entry:
+        settings = self._settings
+        limits = settings.limits
+        self.counters.connections_limit = _connections_max(settings)
+        membership = Membership(
+            hub=self.hub,
+            counters=self.counters,
+            journal=self._journal,
+            addresses=AddressCounts(limits.connections_per_address),
+            keep_alive=self._keep_alive,
+            clock=time.monotonic,
+            connections_max=self.counters.connections_limit,
+            close_timeout_s=limits.close_timeout_s,
+            address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
+        )
+        formats: dict[Dialect, DialectFormat] = {
+            Dialect.RFC6455: Rfc6455Format(self.counters),
+            Dialect.HIXIE76: Hixie76Format(self.counters),
+        }
+        handshakes = HandshakeLimits(
+            handshakes_max=limits.handshakes_max,
+            handshake_timeout_s=limits.handshake_timeout_s,
+            head_max_bytes=limits.head_max_bytes,
+            headers_max=limits.headers_max,
+            fragments_max=limits.fragments_max,
+        )
+        return Entry(admission, membership, formats, handshakes, _page(is_demo=settings.server.demo))
+
+    def _report(self, room: Room, error: Exception) -> None:
+        self._journal.error("internal fault", room=room.name, **fault(error))
+
+
+def _page(*, is_demo: bool) -> Page:
+    if not is_demo:
+        return Page(b"Roomcast is running. Rooms are WebSockets: see your configuration for their paths.\n")
+    return Page(
+        pages.CHAT,
+        (
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Security-Policy", pages.content_security_policy(pages.CHAT)),
+            ("Cache-Control", "no-cache"),
+        ),
+    )
+
+
+def _connections_max(settings: Settings) -> int:
+    """Return the limit of connections, 0 for none."""
+    if settings.limits.connections_max != "auto":
+        return settings.limits.connections_max
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Where 256 are not to be had, half of what there is.
+    return soft - min(_SPARE_FILES, soft // 2)

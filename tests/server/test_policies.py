@@ -1,0 +1,59 @@
+"""The policies that settings make, and what ``explain`` says of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from roomcast.server import build_policies, explain
+from tests.running import settings
+
+LOBBY = "/rooms/lobby"
+
+
+@pytest.mark.parametrize(
+    ("toml", "quoted"),
+    [
+        ('[origins]\nallow = ["https://*"]', ["https://*"]),
+        ('[[rooms]]\nname = "a"\npath = "/-/{x}"', ["/-/{x}"]),
+        (
+            '[[rooms]]\nname = "a"\npath = "/r/{x}/b"\n[[rooms]]\nname = "b"\npath = "/r/a/{x}"',
+            ["/r/{x}/b", "/r/a/{x}"],
+        ),
+    ],
+)
+def test_policies_that_cannot_be_are_refused_with_what_is_wrong_in_quotes(toml: str, quoted: list[str]) -> None:
+    with pytest.raises(ValueError, match=".*".join(re.escape(f'"{text}"') for text in quoted)):
+        build_policies(settings(toml))
+
+
+def test_explain_tells_the_template_and_the_rule() -> None:
+    answer = explain(settings('[origins]\nallow = ["https://app.example"]'), path=LOBBY, origin="https://app.example")
+
+    assert (answer.status, answer.outcome) == (101, "accepted")
+    assert (answer.template, answer.room, answer.rule) == ("rooms", LOBBY, 'allow "https://app.example"')
+    assert answer.message == ""
+
+
+def test_explain_tells_what_is_only_reported() -> None:
+    answer = explain(settings("[origins]\nenforce = false"), path=LOBBY, origin="https://evil.example")
+
+    assert answer.status == 101
+    assert answer.message == "only reported: [origins] enforce = false"
+
+
+@pytest.mark.parametrize(
+    ("toml", "path", "status", "outcome", "hint"),
+    [
+        ("", LOBBY, 403, "origin", 'add "https://evil.example" to [origins] allow'),
+        ("", "/lobby?token=1", 404, "not_found", "room paths here are /rooms/{room}"),
+        ("", "/rooms/%00", 400, "malformed", "control character"),
+        ('[server]\nhosts = ["a.example"]', LOBBY, 421, "host", 'add "b.example" to [server] hosts'),
+    ],
+)
+def test_explain_says_no_as_the_door_would(toml: str, path: str, status: int, outcome: str, hint: str) -> None:
+    answer = explain(settings(toml), path=path, origin="https://evil.example", host="b.example")
+
+    assert (answer.status, answer.outcome) == (status, outcome)
+    assert hint in answer.message
