@@ -1,4 +1,4 @@
-"""A whole relay in a process of its own, as an operator starts it: signals, an exit status, a limit of open files."""
+"""The command in a process of its own, as an operator starts it: signals, an exit status, a limit of open files."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class RelayProcess:
         serving = self.wait_for("serving")
         self.address = _address(serving["rooms"][0])
         self.private_address = _address(serving["metrics"])
+        self.chat_page: str = serving.get("chat", "")
+        """The address of its chat page, where it has one."""
 
     def wait_for(self, event: str) -> Record:
         """Read on until a record of this event, and return it."""
@@ -67,17 +69,29 @@ def relay_process(*assignments: str, files_max: int | None = None) -> Iterator[R
 
 @contextmanager
 def started(*assignments: str, files_max: int | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Start the process, whatever becomes of it."""
-    ours = ("server.port=0", "admin.port=0", "log.format=json")
-    command = [sys.executable, "-m", "roomcast", "serve"]
-    command += [part for assignment in (*ours, *assignments) for part in ("--set", assignment)]
+    """Start a relay on any free ports, whatever becomes of it; its log is JSON unless it is told otherwise."""
+    options = ("server.port=0", "admin.port=0", "log.format=json", *assignments)
+    arguments = [part for assignment in options for part in ("--set", assignment)]
+    with command("serve", *arguments, files_max=files_max) as process:
+        yield process
+
+
+@contextmanager
+def command(*arguments: str, files_max: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start ``python -m roomcast`` with these arguments; it is stopped at the end."""
+    line = command_line(*arguments)
     if files_max is not None:
-        command = ["sh", "-c", f'ulimit -n {files_max} && exec "$@"', "sh", *command]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        line = ["sh", "-c", f'ulimit -n {files_max} && exec "$@"', "sh", *line]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
             _stop(process)
+
+
+def command_line(*arguments: str) -> list[str]:
+    """Return what starts the command of this checkout, wherever the test stands."""
+    return [sys.executable, "-m", "roomcast", *arguments]
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -4,10 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from platform import python_version
 
@@ -17,6 +13,8 @@ from typer.testing import CliRunner, Result
 
 from roomcast import __version__
 from roomcast.cli import app
+from tests.processes import command
+from tests.wire import HANG_S
 
 AMBIGUOUS = 'rooms=[{"name": "a", "path": "/r/{x}/b"}, {"name": "b", "path": "/r/a/{x}"}]'
 
@@ -32,16 +30,6 @@ def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
-
-
-@contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "roomcast", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_version_names_what_a_bug_report_needs() -> None:
@@ -79,20 +67,20 @@ def test_check_cuts_and_wraps_nothing_for_a_pipe() -> None:
     assert '"https://page19.example.com"]  --set' in result.stdout
 
 
-@pytest.mark.parametrize("command", [("check",), ("serve",), ("explain", "/rooms/a")])
-def test_wrong_configuration_exits_with_2_and_says_why_on_stderr(command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [("check",), ("serve",), ("explain", "/rooms/a")])
+def test_wrong_configuration_exits_with_2_and_says_why_on_stderr(arguments: tuple[str, ...]) -> None:
     Path("a.toml").write_text("[server]\nprot = 1\n")
 
-    result = run(*command, "--config", "a.toml")
+    result = run(*arguments, "--config", "a.toml")
 
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr == "roomcast: a.toml line 2: server.prot: there is no such key; did you mean server.port?\n"
 
 
-@pytest.mark.parametrize("command", [("check",), ("serve",), ("explain", "/rooms/a")])
-def test_ambiguous_templates_are_a_wrong_configuration(command: tuple[str, ...]) -> None:
-    result = run(*command, "--set", AMBIGUOUS)
+@pytest.mark.parametrize("arguments", [("check",), ("serve",), ("explain", "/rooms/a")])
+def test_ambiguous_templates_are_a_wrong_configuration(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments, "--set", AMBIGUOUS)
 
     assert result.exit_code == 2
     assert '"/r/{x}/b"' in result.stderr
@@ -174,11 +162,11 @@ def test_what_a_caller_writes_is_printed_as_it_is() -> None:
 
 
 def test_serve_prints_its_addresses_and_exits_with_0_when_it_is_told_to_stop() -> None:
-    with started("serve", "--dev", "--set", "server.port=0", "--set", "admin.port=0") as process:
+    with command("serve", "--dev", "--set", "server.port=0", "--set", "admin.port=0") as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=HANG_S)
 
     assert process.returncode == 0
     assert re.fullmatch(r"\d\d:\d\d:\d\d serving\n", lines[0])
@@ -190,8 +178,8 @@ def test_serve_prints_its_addresses_and_exits_with_0_when_it_is_told_to_stop() -
 def test_serve_that_finds_its_port_taken_exits_with_2_and_names_the_key() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with started("serve", "--set", f"server.port={port}", "--set", "admin.port=0") as process:
-            output, errors = process.communicate(timeout=30)
+        with command("serve", "--set", f"server.port={port}", "--set", "admin.port=0") as process:
+            output, errors = process.communicate(timeout=HANG_S)
 
     assert process.returncode == 2
     assert output == ""

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +20,7 @@ from roomcast.relay.reasons import Reason
 from roomcast.server import build_policies
 from roomcast.settings import Settings
 from tests.idle import idle_collector
+from tests.processes import command_line, started
 from tests.running import ask
 from tests.wire import get
 
@@ -60,19 +60,10 @@ def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def relay() -> Iterator[Running]:
     """A relay as an operator starts it who looks at its log in a terminal."""
-    command = roomcast("serve", "--set", "server.port=0", "--set", "admin.port=0", "--set", "log.format=console")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with started("log.format=console") as process:
         assert process.stdout is not None
-        try:
-            _, rooms, _ = (process.stdout.readline() for _ in range(3))
-            yield Running(("127.0.0.1", urlsplit(rooms.split()[1]).port or 0), process.stdout)
-        finally:
-            process.terminate()
-            process.communicate()
-
-
-def roomcast(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "roomcast", *arguments]
+        _, rooms, _ = (process.stdout.readline() for _ in range(3))
+        yield Running(("127.0.0.1", urlsplit(rooms.split()[1]).port or 0), process.stdout)
 
 
 def text_of(document: Path) -> str:
@@ -177,9 +168,9 @@ def test_refusal_reads_as_the_readme_shows_it(mistake: str, relay: Running) -> N
 def test_port_that_is_taken_reads_as_the_readme_shows_it(relay: Running) -> None:
     (_, *arguments), output = printed("port")
     port = relay.address[1]
-    command = roomcast(*arguments, "--set", f"server.port={port}", "--set", "admin.port=0")
+    line = command_line(*arguments, "--set", f"server.port={port}", "--set", "admin.port=0")
 
-    errors = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    errors = subprocess.run(line, capture_output=True, text=True, check=False).stderr
 
     # Which process holds it, only some systems tell.
     holder = re.compile(r", held by [^;]+")

@@ -1,16 +1,24 @@
 """Two browser tabs, one relay: what a newcomer tries first."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.relay import running_relay
+from tests.processes import relay_process
+
+
+@contextmanager
+def chat_page(*assignments: str) -> Iterator[str]:
+    """Serve with the chat page on, and these ``--set`` options; yield the page's address."""
+    with relay_process("server.demo=true", "server.drain_s=0", *assignments) as process:
+        yield process.chat_page
 
 
 @pytest.fixture(scope="module")
 def relay() -> Iterator[str]:
-    with running_relay() as url:
+    with chat_page() as url:
         yield url
 
 
@@ -74,7 +82,7 @@ def test_page_breaks_no_rule_of_its_own_policy(desk: BrowserContext, relay: str)
 
 
 def test_refused_page_says_what_to_try_in_a_terminal(desk: BrowserContext) -> None:
-    with running_relay("origins.same_origin=false", "origins.allow=https://app.example.com") as relay:
+    with chat_page("origins.same_origin=false", "origins.allow=https://app.example.com") as relay:
         page = desk.new_page()
 
         page.goto(relay)
@@ -88,13 +96,13 @@ def test_refused_page_says_what_to_try_in_a_terminal(desk: BrowserContext) -> No
 def test_page_is_connected_again_after_the_relay_was_away(desk: BrowserContext) -> None:
     page = desk.new_page()
     page.clock.install()
-    with running_relay() as relay:
+    with chat_page() as relay:
         page.goto(relay)
         expect(page.get_by_role("status")).to_have_text("connected")
         port = relay.rstrip("/").rpartition(":")[2]
     expect(page.get_by_role("status")).to_contain_text("closed")
 
-    with running_relay(f"server.port={port}"):
+    with chat_page(f"server.port={port}"):
         page.clock.fast_forward(60_000)
 
         expect(page.get_by_role("status")).to_have_text("connected")
