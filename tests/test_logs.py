@@ -193,7 +193,7 @@ def test_console_line_leaves_out_what_its_sentence_says() -> None:
     line = on_console(
         "refused",
         status=403,
-        reason="origin",
+        outcome="origin",
         origin="https://a.example",
         message="https://a.example may not",
         hint="h",

@@ -240,13 +240,14 @@ class ConsoleRenderer:
         "status": "{}",
         "address": "from {}",
         "origin": "origin {}",
+        "outcome": "{}",
         "reason": "{}",
         "lasted_s": "after {} s",
         "members": "{} here",
     }
     SENTENCES = ("message", "hint")
     # Where there is a sentence, it says this too.
-    SAID_BY_MESSAGE = ("reason", "origin")
+    SAID_BY_MESSAGE = ("outcome", "origin")
     COLOURS: Mapping[str, str] = {"warning": "\x1b[33m", "error": "\x1b[31m", "info": "\x1b[32m"}
     FAINT, PLAIN = "\x1b[2m", "\x1b[0m"
 

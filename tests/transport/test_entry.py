@@ -191,7 +191,7 @@ def check_refused(relay: Relay, answer: Answer, case: Refused) -> None:
     assert set(case.headers) <= answer.headers.items()
     handshakes = relay.counters.handshakes
     assert {key: count for key, count in handshakes.items() if count} == {(case.dialect, case.outcome): 1}
-    record = relay.diary.wait_for("refused", status=case.status, reason=case.outcome)
+    record = relay.diary.wait_for("refused", status=case.status, outcome=case.outcome)
     assert case.body in record["message"]
     if case.hint is not None:
         assert record["hint"] == case.hint

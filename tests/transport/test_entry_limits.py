@@ -13,7 +13,7 @@ from tests.wire import KEY3, Answer, get, hixie76_head, rfc6455_head
 def check_full(relay: Relay, answer: Answer, limit: str) -> None:
     check_answer(answer, 503, f"{limit} is reached")
     assert answer.headers["retry-after"] == "5"
-    assert relay.diary.wait_for("refused", status=503)["reason"] == "full"
+    assert relay.diary.wait_for("refused", status=503)["outcome"] == "full"
 
 
 @pytest.mark.parametrize("dialect", [rfc6455_head(LOBBY), hixie76_head(LOBBY) + KEY3, get(LOBBY)])
@@ -102,7 +102,7 @@ def test_head_that_takes_too_long_is_408(serve: Serve) -> None:
         check_answer(wire.read_answer(), 408, "the handshake took longer than handshake_timeout_s = 0.2")
 
     assert relay.counters.handshakes["none", "timeout"] == 2
-    relay.diary.wait_for("refused", status=408, reason="timeout")
+    relay.diary.wait_for("refused", status=408, outcome="timeout")
 
 
 def test_eight_bytes_that_never_come_end_in_silence_behind_the_101(serve: Serve) -> None:
