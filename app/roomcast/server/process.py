@@ -1,6 +1,5 @@
 """The relay as a process: its signals, its limit of open files, what it says first, and its exit status."""
 
-import resource
 import signal
 import sys
 from ipaddress import ip_address
@@ -8,6 +7,7 @@ from ipaddress import ip_address
 import gevent
 
 from roomcast.logs import Journal, open_journal
+from roomcast.server.files import raise_file_limit
 from roomcast.server.policies import build_policies
 from roomcast.server.relay import Server
 from roomcast.settings import Loaded, Settings
@@ -24,7 +24,7 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
         ValueError: As ``build_policies``.
     """
     settings = loaded.settings
-    _raise_file_limit()
+    raise_file_limit()
     journal = open_journal(sys.stdout, level=settings.log.level, form=settings.log.format, is_dev=is_dev)
     server = Server(settings, journal)
     server.open()
@@ -58,9 +58,3 @@ def _url(address: tuple[str, int] | str) -> str:
         # "All addresses" is none that a browser can open.
         host = "localhost"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _raise_file_limit() -> None:
-    """Take all the open files that the system lets us have: the soft limit is for programs that use select."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,7 +1,6 @@
 """The relay: everything that one process serves its rooms with, from its settings to its end."""
 
 import random
-import resource
 import time
 
 from gevent.event import Event
@@ -17,6 +16,7 @@ from roomcast.protocol.handshake import Dialect
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
 from roomcast.server.doors import DoorError, named
+from roomcast.server.files import connections_max
 from roomcast.server.policies import build_policies
 from roomcast.settings import Settings
 from roomcast.transport import pages
@@ -28,10 +28,6 @@ from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import Acceptor, bind
 from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership, fault
-
-# Descriptors that are not connections: listeners, the private door's clients,
-# the log, and those who are told that the relay is full.
-_SPARE_FILES = 256
 
 
 class Server:
@@ -140,7 +136,7 @@ class Server:
     def _build_entry(self, admission: Admission) -> Entry:
         settings = self._settings
         limits = settings.limits
-        self.counters.connections_limit = _connections_max(settings)
+        self.counters.connections_limit = connections_max(limits.connections_max)
         membership = Membership(
             hub=self.hub,
             counters=self.counters,
@@ -180,12 +176,3 @@ def _page(*, is_demo: bool) -> Page:
             ("Cache-Control", "no-cache"),
         ),
     )
-
-
-def _connections_max(settings: Settings) -> int:
-    """Return the limit of connections, 0 for none."""
-    if settings.limits.connections_max != "auto":
-        return settings.limits.connections_max
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # Where 256 are not to be had, half of what there is.
-    return soft - min(_SPARE_FILES, soft // 2)
