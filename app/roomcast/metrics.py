@@ -65,11 +65,11 @@ class TransportCounters:
     """
 
     __slots__ = (
-        "bursts",
         "connection_duration",
         "connections",
         "connections_limit",
         "disconnects",
+        "formats",
         "frames_received",
         "frames_sent",
         "handshake_duration",
@@ -97,7 +97,7 @@ class TransportCounters:
         self.received_bytes = 0
         # What the members write by themselves; the rooms' bursts are counted by their formats.
         self.sent_bytes = 0
-        self.bursts: list[CountsSentBytes] = []
+        self.formats: list[CountsSentBytes] = []
         self.origin_report_only = 0
         self.is_draining = False
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
@@ -228,7 +228,7 @@ class RelayCollector(Collector):
         yield CounterMetricFamily(
             "roomcast_sent_bytes_total",
             "Bytes the kernel took at the public door.",
-            counters.sent_bytes + sum(burst.sent_bytes for burst in counters.bursts),
+            counters.sent_bytes + sum(form.sent_bytes for form in counters.formats),
         )
 
     def _loop(self) -> Iterator[Metric]:

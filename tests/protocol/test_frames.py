@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomcast.protocol.frames import CloseCode, mask, may_be_received
+from roomcast.protocol.frames import CloseCode, mask, may_be_received, may_be_sent
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999])
@@ -16,8 +16,14 @@ def test_a_peer_may_not_give_a_reserved_code(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", CloseCode)
-def test_what_we_send_may_be_received(code: CloseCode) -> None:
+def test_what_we_send_may_be_sent_and_received(code: CloseCode) -> None:
+    assert may_be_sent(code)
     assert may_be_received(code)
+
+
+@pytest.mark.parametrize("code", [1010, 1014, 1004, 1005, 1006, 1015, 999, 5000])
+def test_what_others_say_or_nobody_is_never_sent(code: int) -> None:
+    assert not may_be_sent(code)
 
 
 def test_the_example_of_the_rfc_is_unmasked() -> None:

@@ -105,7 +105,8 @@ def test_more_messages_than_the_rate_allows_end_the_member_behind_those_that_pas
     assert ada.wire.read_to_end() == b""
     ada.close()
     ended(relay, "rate")
-    assert relay.template().dropped == {"rate": 1}
+    # The one too many, and the two that came with it.
+    assert relay.template().dropped == {"rate": 3}
 
 
 def test_more_bytes_than_the_rate_allows_end_the_member(serve: Serve) -> None:
@@ -246,3 +247,15 @@ def test_join_and_leave_are_one_line_each(serve: Serve) -> None:
     ours = {"level": "info", "room": LOBBY, "dialect": "rfc6455", "address": "127.0.0.1"}
     assert joined == joined | ours | {"event": "joined", "members": 1}
     assert left == left | ours | {"event": "left", "reason": "gone"}
+
+
+@pytest.mark.parametrize(("code", "echo"), [(1010, 1000), (1014, 1000), (1001, 1001), (3000, 3000), (4999, 4999)])
+def test_code_that_only_others_may_send_is_not_echoed(serve: Serve, code: int, echo: int) -> None:
+    relay = serve(rooms())
+    ada = relay.join()
+
+    ada.say_goodbye(code)
+
+    assert ada.read_goodbye() == (echo, "peer")
+    assert ada.wire.read_to_end() == b""
+    ada.close()

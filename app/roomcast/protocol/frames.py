@@ -54,6 +54,11 @@ def may_be_received(code: int) -> bool:
     return code in _MAY_BE_RECEIVED
 
 
+def may_be_sent(code: int) -> bool:
+    """Tell whether a server may put this code into a close frame: 1010 is a client's to say, 1014 a gateway's."""
+    return code in _MAY_BE_RECEIVED and code not in (1010, 1014)
+
+
 def mask(payload: bytes, key: bytes, offset: int = 0) -> bytes:
     """Mask or unmask a payload: the same operation, and as long as it was.
 

@@ -22,7 +22,7 @@ from typing import Final
 
 from roomcast.protocol.errors import FrameError, broken_rule
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
-from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, CloseCode, Opcode, mask, may_be_received
+from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, CloseCode, Opcode, mask, may_be_received, may_be_sent
 from roomcast.protocol.header import FINAL, LENGTH_IN_2_BYTES, LENGTH_IN_8_BYTES, MASKED, read_header
 from roomcast.protocol.http import Request
 from roomcast.protocol.incoming import Incoming, check_utf8
@@ -98,7 +98,7 @@ def encode_close(code: int | None, reason: str = "") -> bytes:
     """
     if code is None:
         return encode(_CLOSE, b"")
-    if not may_be_received(code):
+    if not may_be_sent(code):
         raise ValueError(f"close code {code} must not stand in a close frame")
     return encode(_CLOSE, code.to_bytes(2, "big") + reason.encode())
 

@@ -51,7 +51,7 @@ class Burst:
     def __init__(self, batch: Sequence[Message], wire_format: WireFormat, *, is_echoed: bool) -> None:
         self.batch = batch
         self.wire_format = wire_format
-        self.senders: dict[Member, list[tuple[int, int, Kind]]] = {}
+        self.senders: dict[object, list[tuple[int, int, Kind]]] = {}
         frames: list[bytes] = []
         binaries = 0
         end = 0

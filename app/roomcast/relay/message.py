@@ -1,12 +1,7 @@
 """One publication, and the cache of what it looks like on the wire."""
 
-from __future__ import annotations
-
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from roomcast.relay.member import Member
+from typing import Protocol
 
 # What a message costs beside its payload: the object, its offset, its place in
 # the log, the encoded copy's own header. Counted, because a room full of
@@ -41,11 +36,12 @@ class Message:
     """What a room carries: text or binary, with its place in the room's order.
 
     The payload of a text message is UTF-8; whoever publishes has checked it.
+    The sender is the member that it came from, or None. It is only compared.
     """
 
     __slots__ = ("_format", "_frame", "_others", "kind", "offset", "payload", "room", "sender", "size_bytes")
 
-    def __init__(self, room: str, offset: int, kind: Kind, payload: bytes, sender: Member | None) -> None:
+    def __init__(self, room: str, offset: int, kind: Kind, payload: bytes, sender: object | None) -> None:
         self.room = room
         self.offset = offset
         self.kind = kind

@@ -9,7 +9,6 @@ was free is still free.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,14 +23,14 @@ from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.http import HeadDecoder, Request, response
 from roomcast.relay.message import Kind
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal
-from roomcast.transport.incoming import Incoming
 from roomcast.transport.membership import Membership, fault
+from roomcast.transport.visitor import Visitor
 from roomcast.transport.websocket import WebSocketMember
 
 if TYPE_CHECKING:
     import _socket
 
-    from roomcast.transport.formats import Hixie76Format, Rfc6455Format
+    from roomcast.transport.formats import DialectFormat
 
 # How many of those who find no place may be answered at a time. More would
 # hold the descriptors that members need; the rest are just closed.
@@ -77,7 +76,7 @@ class Entry:
         self,
         admission: Admission,
         membership: Membership,
-        formats: Mapping[Dialect, Rfc6455Format | Hixie76Format],
+        formats: Mapping[Dialect, DialectFormat],
         limits: HandshakeLimits,
         page: Page,
     ) -> None:
@@ -91,40 +90,40 @@ class Entry:
 
     def accepted(self, raw: _socket.socket, address: str) -> None:
         """Begin the handshake of a connection. Called in the loop: never waits, never raises."""
-        incoming = Incoming(raw, address, self._membership.clock())
-        refusal = self._membership.admit(address)
+        visitor = Visitor(raw, address, self._membership.clock(), self._membership.counters)
+        refusal = self._membership.claim(address)
         if refusal is None:
-            gevent.spawn_raw(self._serve, incoming)
+            gevent.spawn_raw(self._serve, visitor)
         elif self._turned_away < _TURNED_AWAY_MAX:
             # Counted here: a whole lot is accepted before the first greenlet runs.
             self._turned_away += 1
-            gevent.spawn_raw(self._turn_away, incoming, refusal)
+            gevent.spawn_raw(self._turn_away, visitor, refusal)
         else:
-            self._count(incoming, refusal.outcome)
+            self._count(visitor, refusal.outcome)
             raw.close()
 
-    def _turn_away(self, incoming: Incoming, refusal: Refusal) -> None:
+    def _turn_away(self, visitor: Visitor, refusal: Refusal) -> None:
         """Answer one for whom there is no place, without reading what it wants."""
         try:
-            self._refuse(incoming, None, refusal)
-            incoming.linger()
+            self._refuse(visitor, None, refusal)
+            visitor.linger()
         finally:
             self._turned_away -= 1
-            incoming.raw.close()
+            visitor.raw.close()
 
-    def _serve(self, incoming: Incoming) -> None:
+    def _serve(self, visitor: Visitor) -> None:
         """The greenlet of one connection: a handshake, and what follows when it makes no member."""
         is_member = False
         try:
-            is_member = self._try_to_shake_hands(incoming)
+            is_member = self._try_to_shake_hands(visitor)
             if not is_member:
-                incoming.linger()
+                visitor.linger()
         finally:
             if not is_member:
-                incoming.raw.close()
-                self._membership.release(incoming.address)
+                visitor.raw.close()
+                self._membership.release(visitor.address)
 
-    def _try_to_shake_hands(self, incoming: Incoming) -> bool:
+    def _try_to_shake_hands(self, visitor: Visitor) -> bool:
         """Make a member of it, or send the answer that says why not. Returns whether it is one."""
         heads = HeadDecoder(self._limits.head_max_bytes, self._limits.headers_max)
         request: Request | None = None
@@ -133,56 +132,56 @@ class Entry:
         try:
             if self._limits.handshakes_max and self._in_flight > self._limits.handshakes_max:
                 raise Refusal(503, Outcome.FULL, "handshakes_max is reached", headers=RETRY_LATER)
-            request = _read_head(incoming, heads)
-            return self._answer(incoming, request, heads.rest)
+            request = _read_head(visitor, heads)
+            return self._answer(visitor, request, heads.rest)
         except Refusal as refusal:
-            self._refuse(incoming, request, refusal)
+            self._refuse(visitor, request, refusal)
         except HandshakeError as error:
             outcome = _OUTCOMES.get(error.status, Outcome.MALFORMED)
-            self._refuse(incoming, request, Refusal(error.status, outcome, str(error), headers=error.headers))
+            self._refuse(visitor, request, Refusal(error.status, outcome, str(error), headers=error.headers))
         except gevent.Timeout as timeout:
             if timeout is not deadline:
                 raise
             late = f"the handshake took longer than handshake_timeout_s = {self._limits.handshake_timeout_s:g}"
-            self._refuse(incoming, request, Refusal(408, Outcome.TIMEOUT, late))
+            self._refuse(visitor, request, Refusal(408, Outcome.TIMEOUT, late))
         except OSError:
-            self._count(incoming, Outcome.GONE)
+            self._count(visitor, Outcome.GONE)
         except Exception as error:
             self._membership.journal.error("internal fault", **fault(error))
-            self._refuse(incoming, request, Refusal(500, Outcome.INTERNAL, "a fault of the relay's own"))
+            self._refuse(visitor, request, Refusal(500, Outcome.INTERNAL, "a fault of the relay's own"))
         finally:
             deadline.close()
             self._in_flight -= 1
         return False
 
-    def _answer(self, incoming: Incoming, request: Request, rest: bytes) -> bool:
+    def _answer(self, visitor: Visitor, request: Request, rest: bytes) -> bool:
         """Answer a request whose head is whole. Returns whether the answer was a 101."""
-        dialect = incoming.dialect = recognise(request)
+        dialect = visitor.dialect = recognise(request)
         self._admission.check_host(request.host)
         if dialect is None:
-            self._answer_plain(incoming, request)
+            self._answer_plain(visitor, request)
             return False
         self._admission.check_dialect(dialect)
-        admitted = self._admit(incoming, request)
+        admitted = self._admit(visitor, request)
         head = accept(request, dialect)
         if dialect is Dialect.HIXIE76:
-            head, rest = self._finish_hixie76(incoming, request, head, rest)
+            head, rest = self._finish_hixie76(visitor, request, head, rest)
             # Others may have come while we waited for the eight bytes.
             self._check_capacity(admitted)
-        self._open(incoming, dialect, admitted, head, rest)
+        self._open(visitor, dialect, admitted, head, rest)
         return True
 
-    def _admit(self, incoming: Incoming, request: Request) -> Admitted:
+    def _admit(self, visitor: Visitor, request: Request) -> Admitted:
         """Ask the policies and the limits. Raises Refusal."""
         admitted = self._admission.admit(request.path, origin=request.origin, host=request.host, scheme=None)
-        if not admitted.verdict.is_allowed:
+        if not admitted.verdict.is_allowed and visitor.dialect is not None:
             self._membership.counters.origin_report_only += 1
             self._membership.journal.warning(
                 "origin would be refused",
                 path=request.path,
                 origin=request.origin,
                 rule=admitted.verdict.rule,
-                address=self._membership.address_for_logs(incoming.address),
+                address=self._membership.address_for_logs(visitor.address),
             )
         self._check_capacity(admitted)
         return admitted
@@ -194,18 +193,18 @@ class Entry:
         if limit is not None:
             raise Refusal(503, Outcome.FULL, f"{limit} is reached", headers=RETRY_LATER)
 
-    def _finish_hixie76(self, incoming: Incoming, request: Request, head: bytes, rest: bytes) -> tuple[bytes, bytes]:
+    def _finish_hixie76(self, visitor: Visitor, request: Request, head: bytes, rest: bytes) -> tuple[bytes, bytes]:
         """Return what is still to be written before the first frame, and what follows the eight bytes.
 
         A proxy may hold the eight bytes back until it has seen the 101. So if
         they are not there, the head goes out at once, and the token alone later.
         """
         if len(rest) < hixie76.KEY3_SIZE:
-            incoming.is_answered = True
-            incoming.send(head)
+            visitor.is_answered = True
+            visitor.send(head)
             head = b""
         while len(rest) < hixie76.KEY3_SIZE:
-            data = incoming.receive()
+            data = visitor.receive()
             if not data:
                 raise ConnectionResetError
             rest += data
@@ -213,7 +212,7 @@ class Entry:
         token = hixie76.challenge_response(key1, key2, rest[: hixie76.KEY3_SIZE])
         return head + token, rest[hixie76.KEY3_SIZE :]
 
-    def _open(self, incoming: Incoming, dialect: Dialect, admitted: Admitted, head: bytes, rest: bytes) -> None:
+    def _open(self, visitor: Visitor, dialect: Dialect, admitted: Admitted, head: bytes, rest: bytes) -> None:
         """Let it in. Nothing here waits."""
         membership, template = self._membership, admitted.template
         wire_format = self._formats[dialect]
@@ -224,65 +223,63 @@ class Entry:
             frame_counts=membership.counters.frames_received[dialect],
         )
         rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
-        member = WebSocketMember(connection, incoming.raw, wire_format, rate, incoming.address, membership)
-        counters = membership.hub.add_template(template.name)
+        member = WebSocketMember(connection, visitor.raw, wire_format, rate, visitor.address, membership)
+        counters = membership.hub.templates[template.name]
         if template.greeting:
             head += wire_format.encode(Kind.TEXT, template.greeting.encode()) or b""
             wire_format.frames_sent[Kind.TEXT] += 1
-        membership.counters.handshake_duration.observe(membership.clock() - incoming.now_s)
-        self._count(incoming, Outcome.ACCEPTED)
+        membership.counters.handshake_duration.observe(membership.clock() - visitor.now_s)
+        self._count(visitor, Outcome.ACCEPTED)
         # From here on the socket is the member's, and so is every fault.
         room = membership.hub.join(admitted.room, template.rules, counters, member)
         membership.joined(member, room)
         member.open(room, head, rest)
 
-    def _answer_plain(self, incoming: Incoming, request: Request) -> None:
+    def _answer_plain(self, visitor: Visitor, request: Request) -> None:
         """Answer a GET that asks for no WebSocket: a page, a probe, or what an upgrade would be told."""
         if request.path == "/":
-            incoming.send(response(200, self._page.headers, self._page.body))
+            visitor.send(response(200, self._page.headers, self._page.body))
         elif request.path == _READY_PATH:
             if self._membership.counters.is_draining:
                 raise _DRAINING
-            incoming.send(response(200, [_PLAIN], b"ready\n"))
+            visitor.send(response(200, [_PLAIN], b"ready\n"))
         else:
-            self._admit(incoming, request)
+            self._admit(visitor, request)
             raise Refusal(
                 426,
                 Outcome.NOT_UPGRADE,
                 "this is a room: open it as a WebSocket",
                 headers=(("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
             )
-        self._count(incoming, Outcome.PAGE)
+        self._count(visitor, Outcome.PAGE)
 
-    def _refuse(self, incoming: Incoming, request: Request | None, refusal: Refusal) -> None:
+    def _refuse(self, visitor: Visitor, request: Request | None, refusal: Refusal) -> None:
         """Send the answer, count it, log it. The log never has the query string: tokens travel there."""
-        self._count(incoming, refusal.outcome)
+        self._count(visitor, refusal.outcome)
         self._membership.journal.warning(
             "refused",
             status=refusal.status,
             path=request.path if request is not None else None,
             origin=request.origin if request is not None else None,
-            reason=str(refusal.outcome),
+            outcome=str(refusal.outcome),
             message=refusal.message,
             hint=refusal.hint,
-            address=self._membership.address_for_logs(incoming.address),
+            address=self._membership.address_for_logs(visitor.address),
         )
-        if incoming.is_answered:
+        if visitor.is_answered:
             return
-        # The buffer of a new connection takes a page of text at once; who does
-        # not let it, or has left, is not waited for.
-        with suppress(OSError):
-            incoming.raw.send(response(refusal.status, [*refusal.headers, _PLAIN], f"{refusal.message}\n".encode()))
+        body = f"{refusal.message}\n".encode()
+        visitor.send_and_forget(response(refusal.status, [*refusal.headers, _PLAIN], body))
 
-    def _count(self, incoming: Incoming, outcome: Outcome) -> None:
-        dialect = incoming.dialect if incoming.dialect is not None else NO_DIALECT
+    def _count(self, visitor: Visitor, outcome: Outcome) -> None:
+        dialect = visitor.dialect if visitor.dialect is not None else NO_DIALECT
         self._membership.counters.handshakes[dialect, outcome] += 1
 
 
-def _read_head(incoming: Incoming, heads: HeadDecoder) -> Request:
+def _read_head(visitor: Visitor, heads: HeadDecoder) -> Request:
     """Read until the head is whole. Raises HandshakeError, and ConnectionError when the peer ends first."""
     while True:
-        data = incoming.receive()
+        data = visitor.receive()
         if not data:
             raise ConnectionResetError
         request = heads.receive(data)

@@ -7,22 +7,47 @@ was pinged ``pong_timeout_s`` ago are closed if they stayed silent. Members that
 wait to be writable are few, and looked at once a second.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gevent.hub import get_hub
 
+from roomcast.relay.hub import Hub
+from roomcast.relay.member import Member
 from roomcast.relay.reasons import Reason
-
-if TYPE_CHECKING:
-    from roomcast.relay.hub import Hub
-    from roomcast.transport.websocket import WebSocketMember
+from roomcast.relay.room import Room
 
 _BUCKETS = 100
 # With pings off, the buckets still hold the members, and nobody walks them.
 _SWEEP_S = 1.0
+
+
+class LiveMember(Member, Protocol):
+    """What is asked here of a member, beside what a room asks."""
+
+    bucket: int
+    """Where it stands here. Never changes."""
+    is_heard: bool
+    """Whether the peer gave a sign of life since its last ping."""
+    progress_s: float
+    """When it last took something of what it waits for."""
+
+    @property
+    def room(self) -> Room:
+        """The room that it is in, or was."""
+
+    @property
+    def is_in_room(self) -> bool:
+        """Whether it has not said goodbye yet."""
+
+    def ping(self) -> bool:
+        """Ask for a sign of life. Returns whether silence means something now."""
+
+    def dismiss(self, reason: Reason, detail: str = "") -> None:
+        """Close it behind what it is owed; ``detail`` follows the reason in the close frame."""
+
+    def cut(self, reason: Reason) -> None:
+        """Close it now."""
 
 
 class KeepAlive:
@@ -51,12 +76,12 @@ class KeepAlive:
         self._clock = clock
         self._write_timeout_s = write_timeout_s
         self._report = report
-        self._buckets: list[dict[WebSocketMember, None]] = [{} for _ in range(_BUCKETS)]
+        self._buckets: list[dict[LiveMember, None]] = [{} for _ in range(_BUCKETS)]
         self._next_bucket = 0
         # Those that wait to be writable.
-        self._waiting: dict[WebSocketMember, None] = {}
+        self._waiting: dict[LiveMember, None] = {}
         # Those that were pinged, by bucket: silence means something for them only.
-        self._pinged: list[list[WebSocketMember]] = [[] for _ in range(_BUCKETS)]
+        self._pinged: list[list[LiveMember]] = [[] for _ in range(_BUCKETS)]
         self._at = 0
         self._tick_s = ping_interval_s / _BUCKETS
         # In ticks, and always less than one round: else it would meet its own next ping.
@@ -80,7 +105,7 @@ class KeepAlive:
             timer.close()
         self._timers = []
 
-    def __iter__(self) -> Iterator[WebSocketMember]:
+    def __iter__(self) -> Iterator[LiveMember]:
         """All members, one bucket after another; a copy, so that they may leave meanwhile."""
         for bucket in self._buckets:
             yield from list(bucket)
@@ -88,34 +113,35 @@ class KeepAlive:
     def __len__(self) -> int:
         return sum(map(len, self._buckets))
 
-    def add(self, member: WebSocketMember) -> None:
+    def add(self, member: LiveMember) -> None:
         """Look after a newcomer."""
         member.bucket = self._next_bucket
         self._buckets[member.bucket][member] = None
         self._next_bucket = (self._next_bucket + 1) % _BUCKETS
 
-    def remove(self, member: WebSocketMember) -> None:
+    def remove(self, member: LiveMember) -> None:
         """Forget one that has ended."""
         self._buckets[member.bucket].pop(member, None)
         self._waiting.pop(member, None)
 
-    def watch(self, member: WebSocketMember) -> None:
+    def watch(self, member: LiveMember) -> None:
         """Mind the write deadline of a member that waits to be writable."""
         self._waiting[member] = None
 
-    def unwatch(self, member: WebSocketMember) -> None:
+    def unwatch(self, member: LiveMember) -> None:
         """It took what it was owed."""
         self._waiting.pop(member, None)
 
     def tick(self) -> None:
         """Ping the next bucket, and end those who did not answer the ping of an earlier visit."""
-        late = (self._at - self._behind) % _BUCKETS
+        now, late = self._at, (self._at - self._behind) % _BUCKETS
+        # First of all, so that a fault in here does not stop the clockwork at this bucket.
+        self._at = (self._at + 1) % _BUCKETS
         pinged, self._pinged[late] = self._pinged[late], []
         for member in pinged:
             if self._is_silence_fatal and not member.is_heard:
                 member.dismiss(Reason.PONG_TIMEOUT)
-        self._pinged[self._at] = [member for member in list(self._buckets[self._at]) if member.ping()]
-        self._at = (self._at + 1) % _BUCKETS
+        self._pinged[now] = [member for member in list(self._buckets[now]) if member.ping()]
 
     def sweep(self) -> None:
         """End those who took nothing for too long, or whom their room has left behind."""
@@ -127,7 +153,7 @@ class KeepAlive:
                 self._hub.sweep(member.room, member)
 
     def _guarded(self, callback: Callable[[], None]) -> None:
-        # gevent stops a timer whose callback raises: nobody would be pinged any more.
+        # Whatever happens to one of them: the others want to be pinged, too.
         try:
             callback()
         except Exception as error:

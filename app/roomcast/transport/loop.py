@@ -1,9 +1,9 @@
 """What the relay needs of gevent's event loop, and what it must be spared.
 
-Two habits of the loop are kept here, away from those who would trip over them:
+Two habits of the loop are kept in mind here and by all who use it:
 
-* A callback that raises is stopped for good: a member would be deaf, a relay
-  would never flush again. So the loop is only ever given callbacks that cannot.
+* An io watcher whose callback raises is stopped for good: a member would be
+  deaf. So whoever starts one lets nothing escape from its callback.
 * A timer object that has fired once and is started again may fire at once, and
   one that is started late in a turn counts from the turn's begin, unless the
   loop's time is updated. So each delay has a timer of its own.

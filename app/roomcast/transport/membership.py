@@ -2,16 +2,28 @@
 
 import traceback
 from collections.abc import Callable
+from typing import Protocol
 
 from roomcast.logs import Journal
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
+from roomcast.protocol.handshake import Dialect
 from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
 from roomcast.transport.admission import RETRY_LATER, Outcome, Refusal
-from roomcast.transport.keepalive import KeepAlive
-from roomcast.transport.websocket import WebSocketMember
+from roomcast.transport.keepalive import KeepAlive, LiveMember
+
+
+class CountedMember(LiveMember, Protocol):
+    """What is asked here of a member."""
+
+    address: str
+    joined_s: float
+
+    @property
+    def dialect(self) -> Dialect:
+        """What it speaks."""
 
 
 class Membership:
@@ -56,8 +68,8 @@ class Membership:
         self._connections_max = connections_max
         self.connections = 0
 
-    def admit(self, address: str) -> Refusal | None:
-        """Make room for one more connection, or say why there is none. Undone by ``release``."""
+    def claim(self, address: str) -> Refusal | None:
+        """Take a place for one more connection, or say why there is none. Undone by ``release``."""
         if self._connections_max and self.connections >= self._connections_max:
             return Refusal(503, Outcome.FULL, "connections_max is reached", headers=RETRY_LATER)
         if not self._addresses.admit(address):
@@ -66,11 +78,11 @@ class Membership:
         return None
 
     def release(self, address: str) -> None:
-        """Give back what ``admit`` took."""
+        """Give back what ``claim`` took."""
         self.connections -= 1
         self._addresses.release(address)
 
-    def joined(self, member: WebSocketMember, room: Room) -> None:
+    def joined(self, member: CountedMember, room: Room) -> None:
         """Count and log a newcomer."""
         self.counters.connections[member.dialect] += 1
         self.keep_alive.add(member)
@@ -82,7 +94,7 @@ class Membership:
             members=room.member_count,
         )
 
-    def closed(self, member: WebSocketMember, reason: Reason) -> None:
+    def closed(self, member: CountedMember, reason: Reason) -> None:
         """Count and log an end. Called once for each member that joined."""
         lasted_s = self.clock() - member.joined_s
         self.keep_alive.remove(member)
@@ -99,7 +111,7 @@ class Membership:
             lasted_s=round(lasted_s, 1),
         )
 
-    def report(self, member: WebSocketMember, error: Exception) -> None:
+    def report(self, member: CountedMember, error: Exception) -> None:
         """Log a fault of ours that ended one member, with the place where it happened."""
         self.journal.error("internal fault", dialect=str(member.dialect), **fault(error))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from gevent.hub import get_hub
 
+from roomcast.protocol.frames import Opcode
 from roomcast.relay.reasons import Reason
 from roomcast.transport.loop import WRITABLE, Watcher, watcher
 
@@ -111,6 +112,7 @@ class Outbox(ABC):
         if self._is_waiting:
             self._pong = frame
         else:
+            self._count_sent(Opcode.PONG)
             self._write(frame)
 
     def _write_close(self, frame: bytes) -> None:
@@ -118,6 +120,7 @@ class Outbox(ABC):
         if self._is_waiting:
             self._close_frame = frame
         else:
+            self._count_sent(Opcode.CLOSE)
             self._write(frame)
 
     # --- the loop calls
@@ -159,9 +162,11 @@ class Outbox(ABC):
             return rest
         if self._pong is not None:
             frame, self._pong = self._pong, None
+            self._count_sent(Opcode.PONG)
         elif self._close_frame is not None:
             # It is made when the room owes nothing more, so all else is out.
             frame, self._close_frame = self._close_frame, None
+            self._count_sent(Opcode.CLOSE)
         else:
             return None
         return memoryview(frame)
@@ -179,6 +184,10 @@ class Outbox(ABC):
     @abstractmethod
     def _feed(self) -> None:
         """Ask the room to go on; it offers more, or has nothing."""
+
+    @abstractmethod
+    def _count_sent(self, opcode: Opcode) -> None:
+        """Count a control frame that is being written."""
 
     @abstractmethod
     def _begin_waiting(self) -> None:

@@ -19,13 +19,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from roomcast.protocol.events import Close, Failed, Message, Ping, Pong
-from roomcast.protocol.frames import CloseCode, Opcode
+from roomcast.protocol.frames import CloseCode, Opcode, may_be_sent
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
-from roomcast.transport.incoming import LINGER_S
 from roomcast.transport.loop import READABLE, after, watcher
 from roomcast.transport.outbox import Outbox
+from roomcast.transport.visitor import LINGER_S
 
 if TYPE_CHECKING:
     import _socket
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from roomcast.policies.limits import MemberRate
     from roomcast.protocol.connection import Connection
     from roomcast.relay.room import Room
-    from roomcast.transport.formats import Hixie76Format, Rfc6455Format
+    from roomcast.transport.formats import DialectFormat
     from roomcast.transport.membership import Membership
 
 # The most that one wake-up reads: a fast sender must not keep the loop from
@@ -61,6 +61,17 @@ class _Stage(IntEnum):
 _OPEN = _Stage.OPEN
 _TEXT_OPCODE = Opcode.TEXT
 _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
+
+
+def _echo_of(code: int | None) -> Close:
+    """Return the answer to a peer's goodbye: its own code (RFC 6455, 5.5.1), without a code none.
+
+    Two codes a client may send and a server must not: 1010 asks for extensions
+    that the server left out, 1014 is a gateway's. Their echo is 1000.
+    """
+    if code is None:
+        return Close(None, "")
+    return Close(code if may_be_sent(code) else CloseCode.NORMAL, Reason.PEER)
 
 
 class WebSocketMember(Outbox):
@@ -96,7 +107,7 @@ class WebSocketMember(Outbox):
         self,
         connection: Connection,
         raw: _socket.socket,
-        wire_format: Rfc6455Format | Hixie76Format,
+        wire_format: DialectFormat,
         rate: MemberRate | None,
         address: str,
         membership: Membership,
@@ -153,10 +164,16 @@ class WebSocketMember(Outbox):
         self._say_goodbye(Reason.LAGGING)
 
     def fail(self) -> None:
-        """End at once, for a fault of ours."""
+        """Say goodbye for a fault of ours, without what was owed: who knows what of it is right."""
         self._stage = _Stage.CLOSING
         self._close_reason = Reason.INTERNAL
-        self._close(Reason.INTERNAL)
+        self._goodbye = None
+        self._is_peer_done = True
+        if self._is_waiting:
+            # A close frame would have to wait for bytes that may never be taken.
+            self._close(Reason.INTERNAL)
+        else:
+            self._say_goodbye(Reason.INTERNAL)
 
     def pause(self) -> None:
         """Read no more from a publisher whose room owes too much. TCP holds it back."""
@@ -224,8 +241,10 @@ class WebSocketMember(Outbox):
             if type(event) is not Message:
                 self._answer(event)
             elif self._stage is _OPEN:
-                # After too many of them, or a goodbye of ours, no more is taken.
                 self._publish(event)
+            else:
+                # What came in the same segment, behind the one message too many.
+                self._room.counters.drop(self._close_reason, 1)
 
     def _publish(self, message: Message) -> None:
         membership = self._membership
@@ -242,12 +261,10 @@ class WebSocketMember(Outbox):
         """Answer what is no message. A pong needs no answer: that bytes came was all it had to say."""
         if isinstance(event, Ping):
             if self._stage is _OPEN:
-                self._count_sent(Opcode.PONG)
                 self._write_pong(self._connection.send(Pong(event.payload)))
         elif isinstance(event, Close):
             self._is_peer_done = True
-            # Its own code comes back (RFC 6455, 5.5.1); without a code, none does.
-            self._part(Reason.PEER, Close(event.code, "" if event.code is None else Reason.PEER))
+            self._part(Reason.PEER, _echo_of(event.code))
             self._shut_down_if_done()
         elif isinstance(event, Failed):
             self._is_peer_done = True
@@ -261,6 +278,7 @@ class WebSocketMember(Outbox):
         if self._stage is not _OPEN:
             return
         self._stage = _Stage.PARTING
+        self._close_reason = reason
         self._goodbye = goodbye
         self._reader.stop()
         self._membership.hub.part(self._room, self, reason)
@@ -268,7 +286,6 @@ class WebSocketMember(Outbox):
     def _say_goodbye(self, reason: Reason) -> None:
         self._stage = _Stage.CLOSING
         self._close_reason = reason
-        self._count_sent(Opcode.CLOSE)
         self._write_close(self._connection.send(self._goodbye or Close(reason.close_code, str(reason))))
         after(self._membership.close_timeout_s, self._expire)
         # To notice the peer's half of the closing handshake, or its end.
@@ -293,13 +310,11 @@ class WebSocketMember(Outbox):
     def _end_by_fault(self, error: Exception) -> None:
         """Close with 1011 after an exception that nobody expected. The others go on."""
         self._membership.report(self, error)
-        if not self.is_in_room or self._is_waiting:
+        if self.is_in_room:
+            self._membership.hub.leave(self._room, self, Reason.INTERNAL)
+            self.fail()
+        else:
             self._close(Reason.INTERNAL)
-            return
-        self._membership.hub.leave(self._room, self, Reason.INTERNAL)
-        self._goodbye = None
-        self._is_peer_done = True
-        self._say_goodbye(Reason.INTERNAL)
 
     def _close(self, reason: Reason) -> None:
         """Give everything back. May be called twice; the second does nothing."""

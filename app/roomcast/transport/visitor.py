@@ -14,6 +14,7 @@ from roomcast.transport.loop import READABLE, WRITABLE, watcher
 if TYPE_CHECKING:
     import _socket
 
+    from roomcast.metrics import TransportCounters
     from roomcast.protocol.handshake import Dialect
 
 # The most that is read at a time. A head is smaller; frames may be glued to it.
@@ -22,21 +23,23 @@ _READ_BYTES = 16_384
 LINGER_S = 1.0
 
 
-class Incoming:
+class Visitor:
     """Reads and writes that look as if they blocked: they make the greenlet wait, and nobody else.
 
     Args:
         raw: A non-blocking socket.
         address: The peer's, "" for a path's.
         now_s: When it came.
+        counters: Where its bytes are counted.
     """
 
-    __slots__ = ("address", "dialect", "is_answered", "now_s", "raw")
+    __slots__ = ("_counters", "address", "dialect", "is_answered", "now_s", "raw")
 
-    def __init__(self, raw: _socket.socket, address: str, now_s: float) -> None:
+    def __init__(self, raw: _socket.socket, address: str, now_s: float, counters: TransportCounters) -> None:
         self.raw = raw
         self.address = address
         self.now_s = now_s
+        self._counters = counters
         self.dialect: Dialect | None = None
         # Whether a 101 was sent, after which no other answer is possible.
         self.is_answered = False
@@ -45,18 +48,29 @@ class Incoming:
         """Return what arrives next, b"" at the end of the stream. Raises OSError."""
         while True:
             try:
-                return self.raw.recv(_READ_BYTES)
+                data = self.raw.recv(_READ_BYTES)
             except BlockingIOError:
                 self._wait(READABLE)
+            else:
+                self._counters.received_bytes += len(data)
+                return data
 
     def send(self, data: bytes) -> None:
         """Send all of ``data``. Raises OSError."""
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[self.raw.send(rest) :]
+                taken = self.raw.send(rest)
             except BlockingIOError:
                 self._wait(WRITABLE)
+            else:
+                self._counters.sent_bytes += taken
+                rest = rest[taken:]
+
+    def send_and_forget(self, data: bytes) -> None:
+        """Send what the kernel takes of ``data`` at once. Of a page of text that is all, unless the peer is gone."""
+        with suppress(OSError):
+            self._counters.sent_bytes += self.raw.send(data)
 
     def linger(self) -> None:
         """End our side, and throw away what still comes, for ``LINGER_S`` at most.

@@ -12,53 +12,55 @@ from time import monotonic
 import gevent
 import pytest
 
-from roomcast.transport.incoming import LINGER_S, Incoming
+from roomcast.metrics import TransportCounters
+from roomcast.protocol.handshake import Dialect
+from roomcast.transport.visitor import LINGER_S, Visitor
 
 HANG_S = 20
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[Incoming, socket.socket]]:
-    """An incoming connection, and the peer's end of it."""
+def pair() -> Iterator[tuple[Visitor, socket.socket]]:
+    """An visitor connection, and the peer's end of it."""
     ours, theirs = socket.socketpair()
     raw = _socket.socket(ours.family, ours.type, ours.proto, ours.detach())
     raw.setblocking(False)
     theirs.settimeout(HANG_S)
-    yield Incoming(raw, "", monotonic()), theirs
+    yield Visitor(raw, "", monotonic(), TransportCounters(list(Dialect), [])), theirs
     raw.close()
     theirs.close()
 
 
-Pair = tuple[Incoming, socket.socket]
+Pair = tuple[Visitor, socket.socket]
 
 
 def test_what_has_arrived_is_read_at_once(pair: Pair) -> None:
-    incoming, peer = pair
+    visitor, peer = pair
     peer.send(b"hello")
 
-    assert incoming.receive() == b"hello"
+    assert visitor.receive() == b"hello"
 
 
 def test_reading_waits_for_what_comes_and_holds_up_nobody(pair: Pair) -> None:
-    incoming, peer = pair
-    reading = gevent.spawn(incoming.receive)
+    visitor, peer = pair
+    reading = gevent.spawn(visitor.receive)
     gevent.spawn(peer.send, b"late")
 
     assert reading.get(timeout=HANG_S) == b"late"
 
 
 def test_end_of_the_stream_is_read_as_nothing(pair: Pair) -> None:
-    incoming, peer = pair
-    reading = gevent.spawn(incoming.receive)
+    visitor, peer = pair
+    reading = gevent.spawn(visitor.receive)
     gevent.spawn(peer.close)
 
     assert reading.get(timeout=HANG_S) == b""
 
 
 def test_writing_waits_until_all_is_taken(pair: Pair) -> None:
-    incoming, peer = pair
+    visitor, peer = pair
     data = bytes(range(256)) * 4096
-    writing = gevent.spawn(incoming.send, data)
+    writing = gevent.spawn(visitor.send, data)
     received = bytearray()
 
     gevent.idle()
@@ -72,19 +74,19 @@ def test_writing_waits_until_all_is_taken(pair: Pair) -> None:
 
 
 def test_writing_to_one_who_left_is_an_error_of_the_system(pair: Pair) -> None:
-    incoming, peer = pair
+    visitor, peer = pair
     peer.close()
 
     with pytest.raises(OSError, match="pipe"):
-        incoming.send(b"hello")
+        visitor.send(b"hello")
 
 
 def test_lingering_ends_with_the_peer(pair: Pair) -> None:
-    incoming, peer = pair
+    visitor, peer = pair
     peer.send(b"unread" * 1000)
-    incoming.send(b"the answer")
+    visitor.send(b"the answer")
 
-    lingering = gevent.spawn(incoming.linger)
+    lingering = gevent.spawn(visitor.linger)
     gevent.idle()
     assert peer.recv(100) == b"the answer"
     assert peer.recv(100) == b""
@@ -94,17 +96,17 @@ def test_lingering_ends_with_the_peer(pair: Pair) -> None:
 
 
 def test_lingering_has_an_end(pair: Pair) -> None:
-    incoming, peer = pair
+    visitor, peer = pair
     began_s = monotonic()
 
-    incoming.linger()
+    visitor.linger()
 
     assert monotonic() - began_s == pytest.approx(LINGER_S, abs=0.5)
     assert peer.recv(100) == b""
 
 
 def test_lingering_leaves_the_loop_to_others_however_fast_the_peer_sends(pair: Pair) -> None:
-    incoming, peer = pair
+    visitor, peer = pair
 
     def flood() -> None:
         with suppress(OSError):
@@ -114,11 +116,11 @@ def test_lingering_leaves_the_loop_to_others_however_fast_the_peer_sends(pair: P
     flooding = Thread(target=flood)
     flooding.start()
     turns = 0
-    lingering = gevent.spawn(incoming.linger)
+    lingering = gevent.spawn(visitor.linger)
     while not lingering.ready():
         gevent.sleep(0.01)
         turns += 1
-    incoming.raw.close()
+    visitor.raw.close()
     flooding.join(HANG_S)
 
     # A hundred would fit into the second that it lasts.
@@ -126,8 +128,8 @@ def test_lingering_leaves_the_loop_to_others_however_fast_the_peer_sends(pair: P
 
 
 def test_lingering_for_one_who_left_is_over_at_once(pair: Pair) -> None:
-    incoming, peer = pair
+    visitor, peer = pair
     peer.close()
-    incoming.raw.shutdown(socket.SHUT_RDWR)
+    visitor.raw.shutdown(socket.SHUT_RDWR)
 
-    incoming.linger()
+    visitor.linger()
