@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from roomcast.api.door import PrivateDoor
+from roomcast.transport.listener import bind
 from tests.api.visit import Connect, Diary, OpenDoor, connect_to
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def open_door(diary: Diary) -> Iterator[OpenDoor]:
     with ExitStack() as doors:
 
         def open_one(app: WSGIApplication, *, host: str = "127.0.0.1", patience: Patience | None = None) -> PrivateDoor:
-            door = PrivateDoor(host, 0, app, diary.journal, patience)
+            door = PrivateDoor(bind(host, 0), app, diary.journal, patience)
             door.start()
             doors.callback(door.stop)
             return door

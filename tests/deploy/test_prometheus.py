@@ -12,6 +12,7 @@ import pytest
 
 from roomcast.api.app import create_app
 from roomcast.api.door import PrivateDoor
+from roomcast.transport.listener import bind
 from tests.api.visit import Diary, ask, connect_to
 from tests.idle import idle_counters, idle_hub
 
@@ -61,9 +62,8 @@ def test_alert_fires_and_does_not_fire(alert: str) -> None:
 
 def test_scrape_of_a_relay_is_clean() -> None:
     diary = Diary()
-    door = PrivateDoor(
-        "127.0.0.1", 0, create_app(idle_hub("rooms"), idle_counters(), lambda: True, diary.journal), diary.journal
-    )
+    app = create_app(idle_hub("rooms"), idle_counters(), lambda: True, diary.journal)
+    door = PrivateDoor(bind("127.0.0.1", 0), app, diary.journal)
     door.start()
     with connect_to(door) as prober:
         scrape = ask(prober, "/metrics").read()

@@ -1,4 +1,4 @@
-"""Doors that cannot open: what is said, and what is left behind."""
+"""Doors that open, doors that cannot, and what is left behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from roomcast.server import DoorError
-from roomcast.server.doors import holder_of
+from roomcast.server.doors import holder_of, open_door
 from tests.running import Serve
 
 
@@ -48,6 +48,41 @@ def test_relay_whose_private_door_cannot_open_leaves_the_public_one_free(serve: 
             serve(f'[server]\nhost = "unix:{path}"\n[admin]\nport = {port}')
 
     assert not path.exists()
+
+
+# --- paths
+
+
+def test_path_is_removed_with_its_door(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    door = open_door("server", f"unix:{path}", 0)
+    assert (door.address, path.is_socket()) == (str(path), True)
+
+    door.close()
+    door.close()
+
+    assert not path.exists()
+
+
+def test_path_that_somebody_removed_already_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    door = open_door("server", f"unix:{path}", 0)
+
+    path.unlink()
+
+    door.close()
+
+
+def test_path_that_a_successor_has_taken_is_left_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    door = open_door("server", f"unix:{path}", 0)
+    path.unlink()
+    successor = open_door("server", f"unix:{path}", 0)
+
+    door.close()
+
+    assert path.is_socket()
+    successor.close()
 
 
 # --- who holds a port

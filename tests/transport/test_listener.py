@@ -14,7 +14,7 @@ import gevent.event
 import pytest
 
 from roomcast.logs import Journal
-from roomcast.transport.listener import Acceptor, bind
+from roomcast.transport.listener import Acceptor, SocketOptions, bind
 from tests.running import Diary
 
 
@@ -77,7 +77,7 @@ def test_ipv6_alone_leaves_the_port_of_ipv4_free(closing: ExitStack) -> None:
 
 
 def test_accepted_connections_inherit_what_members_need(closing: ExitStack) -> None:
-    listening = bind("127.0.0.1", 0, send_buffer_bytes=32_768)
+    listening = bind("127.0.0.1", 0, SocketOptions(send_buffer_bytes=32_768))
     closing.callback(listening.close)
     closing.enter_context(socket.create_connection(listening.getsockname()))
 
@@ -98,25 +98,16 @@ def test_address_of_another_is_an_error_that_leaves_nothing_open(closing: ExitSt
 # --- paths
 
 
-def test_path_is_removed_with_its_listener(closing: ExitStack, tmp_path: Path) -> None:
+def test_visitor_of_a_path_has_no_address(closing: ExitStack, tmp_path: Path) -> None:
     path = tmp_path / "public.sock"
     reception, acceptor = accepting(closing, bind(f"unix:{path}", 0))
+
     with socket.socket(socket.AF_UNIX) as visitor:
         visitor.connect(str(path))
         assert reception.came.wait(20)
 
     assert reception.addresses == [""]
     acceptor.close()
-    acceptor.close()
-    assert not path.exists()
-
-
-def test_path_that_somebody_removed_already_is_no_fault(closing: ExitStack, tmp_path: Path) -> None:
-    path = tmp_path / "public.sock"
-    _, acceptor = accepting(closing, bind(f"unix:{path}", 0))
-
-    path.unlink()
-
     acceptor.close()
 
 
@@ -144,6 +135,20 @@ def test_path_where_somebody_listens_is_left_alone(tmp_path: Path) -> None:
         assert refusal.value.errno == errno.EADDRINUSE
         with socket.socket(socket.AF_UNIX) as visitor:
             visitor.connect(str(path))
+
+
+def test_path_of_somebody_who_is_too_busy_to_accept_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as waiting:
+        other.bind(str(path))
+        other.listen(0)
+        waiting.connect(str(path))
+
+        # Another visitor would have to wait; we do not.
+        with pytest.raises(OSError, match="in use"):
+            bind(f"unix:{path}", 0)
+
+        assert path.is_socket()
 
 
 def test_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:

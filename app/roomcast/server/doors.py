@@ -1,23 +1,70 @@
 """The addresses of the two doors: how they are taken, and what is said when they are not to be had."""
 
+import _socket
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from glob import glob
 
-from roomcast.transport.listener import UNIX_PREFIX
+from roomcast.transport.listener import UNIX_PREFIX, SocketOptions, bind
 
 
 class DoorError(OSError):
     """A door could not be opened; the message says which, why, and what to do."""
 
 
-@contextmanager
-def named(section: str, host: str, port: int) -> Iterator[None]:
-    """Turn the system's "no" into a sentence that names the door, the reason and the key to turn."""
+class Door:
+    """An address that is ours, and the socket that listens there.
+
+    Args:
+        listening: From ``bind``.
+    """
+
+    def __init__(self, listening: _socket.socket) -> None:
+        self.listening = listening
+        address = listening.getsockname()
+        self.address: tuple[str, int] | str = address if isinstance(address, str) else address[:2]
+        self._file = _file_at(self.address)
+
+    def leave(self) -> None:
+        """Remove the file of a path, unless a successor has put its own there.
+
+        Called before the socket is closed: until then no other file can have the
+        number by which ours is known.
+        """
+        if self._file is not None and _file_at(self.address) == self._file:
+            os.unlink(str(self.address))
+        self._file = None
+
+    def close(self) -> None:
+        """Leave, and listen no more."""
+        self.leave()
+        self.listening.close()
+
+
+def _file_at(address: tuple[str, int] | str) -> tuple[int, int] | None:
+    """Return what tells the file at a path from any other; None where there is none."""
+    if isinstance(address, str):
+        with suppress(FileNotFoundError):
+            found = os.stat(address)
+            return found.st_dev, found.st_ino
+    return None
+
+
+def open_door(section: str, host: str, port: int, options: SocketOptions | None = None) -> Door:
+    """Listen at the address that a section of the settings names.
+
+    Args:
+        section: "server" or "admin".
+        host: As ``bind``.
+        port: Likewise.
+        options: Likewise.
+
+    Raises:
+        DoorError: If it is not to be had.
+    """
     try:
-        yield
+        return Door(bind(host, port, options))
     except OSError as error:
         place = host if host.startswith(UNIX_PREFIX) else f"{host} port {port}"
         raise DoorError(f"[{section}] cannot listen on {place}: {_remedy(section, host, port, error)}") from None

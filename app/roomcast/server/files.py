@@ -24,7 +24,8 @@ def raise_file_limit(
     """
     soft, hard = get(resource.RLIMIT_NOFILE)
     wanted = [hard]
-    if hard == resource.RLIM_INFINITY and 0 <= soft < _FILES_WHERE_ENDLESS:
+    is_short = soft != resource.RLIM_INFINITY and soft < _FILES_WHERE_ENDLESS
+    if hard == resource.RLIM_INFINITY and is_short:
         wanted.append(_FILES_WHERE_ENDLESS)
     for files in wanted:
         with suppress(OSError, ValueError):

@@ -15,7 +15,7 @@ from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
-from roomcast.server.doors import DoorError, named
+from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.files import connections_max
 from roomcast.server.policies import build_policies
 from roomcast.settings import Settings
@@ -25,7 +25,7 @@ from roomcast.transport.drain import Drain
 from roomcast.transport.entry import Entry, HandshakeLimits, Page
 from roomcast.transport.formats import DialectFormat, Hixie76Format, Rfc6455Format
 from roomcast.transport.keepalive import KeepAlive
-from roomcast.transport.listener import Acceptor, bind
+from roomcast.transport.listener import Acceptor, SocketOptions
 from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership, fault
 
@@ -67,41 +67,38 @@ class Server:
         self._drain = Drain(self._keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
         self._entry = self._build_entry(admission)
         self._watchdog = Watchdog(self.counters.loop_lag)
+        self._app = create_app(self.hub, self.counters, self._is_ready, journal)
         self._is_open = False
+        self._doors: list[Door] = []
         self._acceptor: Acceptor | None = None
-        self._private_door = PrivateDoor(
-            settings.admin.host,
-            settings.admin.port,
-            create_app(self.hub, self.counters, self._is_ready, journal),
-            journal,
-        )
+        self._private_door: PrivateDoor | None = None
         self.public_address: tuple[str, int] | str = ""
         """Where the public door is, since ``open``: host and port, or a path."""
-
-    @property
-    def private_address(self) -> tuple[str, int] | str:
-        """Where the private door is, since ``open``."""
-        return self._private_door.address
+        self.private_address: tuple[str, int] | str = ""
+        """Where the private door is, likewise."""
 
     def open(self) -> None:
         """Take both addresses and begin to serve. Raises DoorError."""
-        server, admin, limits = self._settings.server, self._settings.admin, self._settings.limits
-        with named("server", server.host, server.port):
-            listening = bind(server.host, server.port, send_buffer_bytes=limits.send_buffer_bytes)
-        address = listening.getsockname()
-        self.public_address = address if isinstance(address, str) else address[:2]
-        self._acceptor = Acceptor(listening, self._entry.accepted, self._journal)
-        try:
-            with named("admin", admin.host, admin.port):
-                self._private_door.bind()
-        except DoorError:
-            self._acceptor.close()
-            raise
+        public, private = self._open_doors()
+        self._doors = [public, private]
+        self.public_address, self.private_address = public.address, private.address
+        self._acceptor = Acceptor(public.listening, self._entry.accepted, self._journal)
+        self._private_door = PrivateDoor(private.listening, self._app, self._journal)
         self._keep_alive.start()
         self._watchdog.start()
         self._private_door.start()
         self._acceptor.start()
         self._is_open = True
+
+    def _open_doors(self) -> tuple[Door, Door]:
+        server, admin, limits = self._settings.server, self._settings.admin, self._settings.limits
+        options = SocketOptions(send_buffer_bytes=limits.send_buffer_bytes)
+        public = open_door("server", server.host, server.port, options)
+        try:
+            return public, open_door("admin", admin.host, admin.port)
+        except DoorError:
+            public.close()
+            raise
 
     def ask_to_stop(self) -> None:
         """Begin to drain; asked again, stop draining. Called in the loop, as by a signal."""
@@ -124,9 +121,12 @@ class Server:
     def close(self) -> None:
         """Close both doors at once, and forget every member."""
         self._is_open = False
+        for door in self._doors:
+            door.leave()
         if self._acceptor is not None:
             self._acceptor.close()
-        self._private_door.stop()
+        if self._private_door is not None:
+            self._private_door.stop()
         self._keep_alive.stop()
         self._watchdog.stop()
 

@@ -1,4 +1,4 @@
-"""Listening sockets, and accepting from them.
+"""Listening sockets for both doors, and accepting from that of the public one.
 
 gevent's StreamServer is not used: over the limit of open files it writes a
 traceback for each connection that it could not take, and it wraps every
@@ -11,7 +11,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from operator import methodcaller
 
 from roomcast.logs import Journal
@@ -36,17 +36,26 @@ _accept: Callable[[_socket.socket], tuple[int, object]] = methodcaller("_accept"
 UNIX_PREFIX = "unix:"
 
 
-def bind(host: str, port: int, *, send_buffer_bytes: int = 0) -> _socket.socket:
-    """Return a listening socket on ``host`` and ``port``, or on ``unix:/path``.
+@dataclass(frozen=True, slots=True)
+class SocketOptions:
+    """What a listening TCP socket hands on to every connection that it accepts; 0 leaves it to the system.
 
-    What is set on it is inherited by every connection that it accepts.
+    Args:
+        send_buffer_bytes: How much unsent data the kernel may hold for one
+            connection before it takes no more; it may else be 4 MiB for each
+            reader that has stalled.
+    """
+
+    send_buffer_bytes: int = 0
+
+
+def bind(host: str, port: int, options: SocketOptions | None = None) -> _socket.socket:
+    """Return a listening socket on ``host`` and ``port``, or on ``unix:/path``.
 
     Args:
         host: An address, ``::`` for both families, or ``unix:`` and a path.
         port: 0 for any free one; ignored for a path.
-        send_buffer_bytes: How much unsent data the kernel may hold for one
-            connection before it takes no more; 0 leaves that to the kernel,
-            which may take 4 MiB for each reader that has stalled.
+        options: See there.
 
     Raises:
         OSError: Where the system will not.
@@ -56,16 +65,12 @@ def bind(host: str, port: int, *, send_buffer_bytes: int = 0) -> _socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = _socket.socket(family, socket.SOCK_STREAM)
     try:
+        # A restarted relay must not wait until its predecessor's connections are forgotten.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # A room's burst is one write. Nagle would keep a small one back until
-        # the last is acknowledged: 44 ms.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # hixie-76 has no ping: only this finds a peer that vanished.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if send_buffer_bytes:
-            listening.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, send_buffer_bytes)
         if family == socket.AF_INET6:
+            # A system-wide default decides otherwise, and "::" promises both families.
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "::" else 1)
+        _set_options(listening, options or SocketOptions())
         listening.bind((host, port))
         listening.listen(_BACKLOG)
     except OSError:
@@ -75,10 +80,21 @@ def bind(host: str, port: int, *, send_buffer_bytes: int = 0) -> _socket.socket:
     return listening
 
 
+def _set_options(listening: _socket.socket, options: SocketOptions) -> None:
+    # A room's burst is one write. Nagle would keep a small one back until
+    # the last is acknowledged: 44 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # hixie-76 has no ping: only this finds a peer that vanished.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if options.send_buffer_bytes:
+        listening.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, options.send_buffer_bytes)
+
+
 def _bind_path(path: str) -> _socket.socket:
     listening = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(path)
+        if _is_abandoned(path):
+            os.unlink(path)
         listening.bind(path)
         listening.listen(_BACKLOG)
     except OSError:
@@ -88,18 +104,20 @@ def _bind_path(path: str) -> _socket.socket:
     return listening
 
 
-def _remove_stale(path: str) -> None:
-    """Remove the socket of a process that was killed; leave that of one which listens, and any other file."""
-    with suppress(FileNotFoundError):
+def _is_abandoned(path: str) -> bool:
+    """Whether this is the socket of a process that was killed, and not of one which listens, or any other file."""
+    try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            return
-        probe = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-        finally:
-            probe.close()
+            return False
+    except FileNotFoundError:
+        return False
+    probe = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # Who listens and has its queue full would keep us waiting; now it says so.
+    probe.setblocking(False)
+    try:
+        return probe.connect_ex(path) == errno.ECONNREFUSED
+    finally:
+        probe.close()
 
 
 class Acceptor:
@@ -127,17 +145,13 @@ class Acceptor:
             self._watcher.start(self._accept)
 
     def close(self) -> None:
-        """Stop for good, and free the address."""
+        """Stop for good, and close the listening socket."""
         if self._is_closed:
             return
         self._is_closed = True
         self._watcher.stop()
         self._watcher.close()
-        address = self._listening.getsockname()
         self._listening.close()
-        if isinstance(address, str) and address:
-            with suppress(FileNotFoundError):
-                os.unlink(address)
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTS_PER_TURN):
