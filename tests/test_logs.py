@@ -13,7 +13,7 @@ import gevent
 import pytest
 from gevent.hub import get_hub
 
-from roomcast.logs import Journal, Record, address_for_logs, console_line, json_line, open_journal, render
+from roomcast.logs import Journal, Record, address_for_logs, console_line, fault, json_line, open_journal, render
 
 NOON = 1_700_000_000.25
 JOINED: dict[str, Any] = {"room": "/rooms/lobby", "dialect": "rfc6455", "address": "127.0.0.1:51234", "members": 2}
@@ -345,3 +345,19 @@ def test_address_is_kept_cut_or_left_out(address: str, truncated: str) -> None:
     assert address_for_logs(address, "full") == address
     assert address_for_logs(address, "truncated") == truncated
     assert address_for_logs(address, "none") == ""
+
+
+# --- faults
+
+
+def test_place_of_an_error_names_files_and_functions_and_no_values() -> None:
+    def fail() -> None:
+        raise ValueError("s3cr3t")
+
+    with pytest.raises(ValueError, match="s3cr3t") as raised:
+        fail()
+
+    place = fault(raised.value)["where"]
+    assert place.startswith("test_logs.py:")
+    assert " fail < test_logs.py:" in place
+    assert "s3cr3t" not in place

@@ -16,6 +16,7 @@ length is capped.
 import ipaddress
 import os
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Literal, TextIO
@@ -286,6 +287,16 @@ def _each(value: Any) -> list[Any]:
 
 def _block(text: str) -> str:
     return "".join(f"\n         {line}" for line in text.splitlines())
+
+
+def fault(error: BaseException) -> dict[str, str]:
+    """Return what the log says of an exception: its kind, and where it was raised.
+
+    Not its text, which may quote what a client sent. Files, lines and functions do not.
+    """
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "where": " < ".join(places)}
 
 
 def address_for_logs(address: str, mode: Literal["full", "truncated", "none"]) -> str:

@@ -7,7 +7,6 @@ from time import monotonic
 import pytest
 
 from roomcast.transport.entry import Page
-from roomcast.transport.membership import fault
 from tests.running import Serve
 from tests.transport.entrance import Entrance, entrance
 from tests.transport.rooms import LOBBY, rooms
@@ -148,16 +147,3 @@ def test_visitor_who_is_turned_away_and_does_not_wait_for_it_is_counted_once(ser
             ("rfc6455", "accepted"): 1,
             ("none", "address_limit"): 1,
         }
-
-
-def test_place_of_an_error_names_files_and_functions_and_no_values() -> None:
-    def fail() -> None:
-        raise ValueError("s3cr3t")
-
-    with pytest.raises(ValueError, match="s3cr3t") as raised:
-        fail()
-
-    place = fault(raised.value)["where"]
-    assert place.startswith("test_membership.py:")
-    assert " fail < test_membership.py:" in place
-    assert "s3cr3t" not in place

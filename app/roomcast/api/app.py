@@ -5,7 +5,6 @@ run in greenlets and do not wait for anything, so a slow reader of one answer
 keeps nobody else from theirs.
 """
 
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from roomcast.api.health import Health, Readiness
 from roomcast.api.problems import CONTENT_TYPE, problem
-from roomcast.logs import Journal
+from roomcast.logs import Journal, fault
 from roomcast.metrics import RelayCollector, TransportCounters
 from roomcast.relay.hub import Hub
 
@@ -87,12 +86,7 @@ class _Reporter:
 
     def __call__(self, request: Request, _: Response, error: Exception, __: dict[str, Any]) -> None:
         # The route's template, not its path: what a client typed is not for logs.
-        self._journal.error(
-            "private door failed",
-            route=request.uri_template,
-            error=type(error).__name__,
-            traceback="".join(traceback.format_exception(error)),
-        )
+        self._journal.error("private door failed", route=request.uri_template, **fault(error))
         raise HTTPInternalServerError(description="the relay failed to answer; its log says how")
 
 

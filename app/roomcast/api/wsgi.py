@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import io
 import socket as native
-import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -26,6 +25,7 @@ from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from roomcast.api.problems import whole_response
+from roomcast.logs import fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -199,10 +199,9 @@ class Handler(WSGIHandler):
         else:
             self.close_connection = True
 
-    def _log_error(self, kind: type[BaseException], error: BaseException, tb: TracebackType) -> None:
+    def _log_error(self, _: type[BaseException], error: BaseException, __: TracebackType) -> None:
         """Write down what the application raised: a hook of pywsgi's, which would print it to stderr."""
-        text = "".join(traceback.format_exception(kind, error, tb))
-        self.server.journal.error("private door failed", error=kind.__name__, traceback=text)
+        self.server.journal.error("private door failed", **fault(error))
 
 
 class ErrorLog:

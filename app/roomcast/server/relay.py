@@ -9,13 +9,14 @@ from roomcast.api.app import create_app
 from roomcast.api.door import PrivateDoor
 from roomcast.api.watchdog import Watchdog
 from roomcast.brokers.memory import MemoryBroker
-from roomcast.logs import Journal, address_for_logs
+from roomcast.logs import Journal, address_for_logs, fault
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
 from roomcast.server.doors import Door, DoorError, open_door
+from roomcast.server.faults import report_faults
 from roomcast.server.files import connections_max
 from roomcast.server.policies import build_policies
 from roomcast.settings import Settings
@@ -27,7 +28,7 @@ from roomcast.transport.formats import DialectFormat, Hixie76Format, Rfc6455Form
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import Acceptor, SocketOptions
 from roomcast.transport.loop import LoopScheduler
-from roomcast.transport.membership import Membership, fault
+from roomcast.transport.membership import Membership
 
 
 class Server:
@@ -45,6 +46,7 @@ class Server:
         self._settings = settings
         self._journal = journal
         self._stop_asked = Event()
+        report_faults(journal)
         admission = build_policies(settings)
         self.counters = TransportCounters(list(Dialect), list(Outcome))
         self.hub = Hub(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from roomcast.logs import fault
 from roomcast.metrics import NO_DIALECT
 from roomcast.policies.limits import MemberRate
 from roomcast.protocol import hixie76
@@ -23,7 +24,7 @@ from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.http import HeadDecoder, Request, response
 from roomcast.relay.message import Kind
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal
-from roomcast.transport.membership import Membership, fault
+from roomcast.transport.membership import Membership
 from roomcast.transport.visitor import Visitor
 from roomcast.transport.websocket import WebSocketMember
 

@@ -1,10 +1,9 @@
 """What all members share: the rooms, the counters, the log, the clock; and what is left when one has gone."""
 
-import traceback
 from collections.abc import Callable
 from typing import Protocol
 
-from roomcast.logs import Journal
+from roomcast.logs import Journal, fault
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
@@ -114,13 +113,3 @@ class Membership:
     def report(self, member: CountedMember, error: Exception) -> None:
         """Log a fault of ours that ended one member, with the place where it happened."""
         self.journal.error("internal fault", dialect=str(member.dialect), **fault(error))
-
-
-def fault(error: BaseException) -> dict[str, str]:
-    """Return what the log says of an exception: its kind, and where it was raised.
-
-    Not its text, which may quote what a client sent. Files, lines and functions do not.
-    """
-    frames = reversed(traceback.extract_tb(error.__traceback__))
-    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
-    return {"error": type(error).__name__, "where": " < ".join(places)}
