@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import gevent.event
+import gevent.socket
 import pytest
 
 from roomcast.logs import Journal
@@ -176,6 +177,34 @@ def test_closed_acceptor_does_not_start_again(closing: ExitStack) -> None:
     acceptor.close()
 
     acceptor.start()
+
+
+def test_fault_of_ours_costs_one_visitor_and_the_next_is_taken(closing: ExitStack) -> None:
+    listening, diary = bind("127.0.0.1", 0), Diary()
+    reception, journal = Reception(closing), Journal(diary.write)
+    writer = gevent.spawn(journal.run)
+
+    def take(raw: _socket.socket, address: str) -> None:
+        takes.pop()(raw, address)
+
+    def fail(raw: _socket.socket, address: str) -> None:
+        raise ValueError("s3cr3t")
+
+    takes = [reception.take, fail]
+    acceptor = Acceptor(listening, take, journal)
+    closing.callback(acceptor.close)
+    acceptor.start()
+
+    first = closing.enter_context(gevent.socket.create_connection(listening.getsockname()))
+    assert first.recv(1) == b""
+    closing.enter_context(socket.create_connection(listening.getsockname()))
+
+    assert reception.came.wait(20)
+    journal.stop()
+    writer.join()
+    [record] = diary.read()
+    assert (record["event"], record["error"]) == ("internal fault", "ValueError")
+    assert "s3cr3t" not in str(record)
 
 
 def test_error_that_is_no_shortage_costs_nobody_anything(closing: ExitStack) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import methodcaller
 
-from roomcast.logs import Journal
+from roomcast.logs import Journal, fault
 from roomcast.transport.loop import READABLE, after, watcher
 
 # The kernel cuts this to net.core.somaxconn. A reconnect storm that fills the
@@ -126,8 +126,8 @@ class Acceptor:
     Args:
         listening: From ``bind``.
         accepted: Called in the loop with a non-blocking socket and the peer's
-            address, "" for a path's; it must neither block nor raise.
-        journal: Told when the system has no descriptors left.
+            address, "" for a path's; it must not block.
+        journal: Told when the system has no descriptors left, and of faults of ours.
     """
 
     def __init__(
@@ -154,6 +154,13 @@ class Acceptor:
         self._listening.close()
 
     def _accept(self) -> None:
+        try:
+            self._accept_lot()
+        except Exception as error:
+            # The loop would never call again what has raised, and the door stay shut.
+            self._journal.error("internal fault", **fault(error))
+
+    def _accept_lot(self) -> None:
         for _ in range(_ACCEPTS_PER_TURN):
             try:
                 descriptor, address = _accept(self._listening)
@@ -164,12 +171,16 @@ class Acceptor:
                 return
             listening = self._listening
             connection = _socket.socket(listening.family, listening.type, listening.proto, descriptor)
-            connection.setblocking(False)
-            self._accepted(connection, address[0] if isinstance(address, tuple) else "")
+            try:
+                connection.setblocking(False)
+                self._accepted(connection, address[0] if isinstance(address, tuple) else "")
+            except Exception:
+                connection.close()
+                raise
 
     def _pause_if_out_of_resources(self, error: OSError) -> None:
         """Wait a while where another try would fail the same way; the watcher would fire at once and for ever."""
         if error.errno in _OUT_OF_RESOURCES:
             self._watcher.stop()
-            self._journal.error("cannot accept", error=os.strerror(error.errno), again_in_s=_PAUSE_S)
+            self._journal.error("cannot accept", door="public", error=os.strerror(error.errno), again_in_s=_PAUSE_S)
             after(_PAUSE_S, self.start)
