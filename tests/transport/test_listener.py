@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _socket
 import errno
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +17,9 @@ from roomcast.logs import Journal
 from roomcast.transport.listener import Acceptor, SocketOptions, bind
 from tests.running import Diary
 
+# Linux' number; Python names it from 3.12 on.
+NOTSENT_LOWAT = 25
+
 
 @pytest.fixture
 def closing() -> Iterator[ExitStack]:
@@ -30,6 +32,7 @@ class Reception:
 
     def __init__(self, closing: ExitStack) -> None:
         self.addresses: list[str] = []
+        self.connections: list[_socket.socket] = []
         self.came = gevent.event.Event()
         self._closing = closing
 
@@ -37,12 +40,15 @@ class Reception:
         self._closing.callback(raw.close)
         assert not raw.getblocking()
         self.addresses.append(address)
+        self.connections.append(raw)
         self.came.set()
 
 
-def accepting(closing: ExitStack, listening: _socket.socket) -> tuple[Reception, Acceptor]:
+def accepting(
+    closing: ExitStack, listening: _socket.socket, options: SocketOptions | None = None
+) -> tuple[Reception, Acceptor]:
     reception = Reception(closing)
-    acceptor = Acceptor(listening, reception.take, Journal(Diary().write))
+    acceptor = Acceptor(listening, reception.take, Journal(Diary().write), options)
     closing.callback(acceptor.close)
     acceptor.start()
     return reception, acceptor
@@ -77,16 +83,56 @@ def test_ipv6_alone_leaves_the_port_of_ipv4_free(closing: ExitStack) -> None:
     four.close()
 
 
-def test_accepted_connections_inherit_what_members_need(closing: ExitStack) -> None:
-    listening = bind("127.0.0.1", 0, SocketOptions(send_buffer_bytes=32_768))
-    closing.callback(listening.close)
+def accepted(closing: ExitStack, options: SocketOptions) -> _socket.socket:
+    """Return the relay's end of a TCP connection."""
+    listening = bind("127.0.0.1", 0, options)
+    reception, _ = accepting(closing, listening, options)
     closing.enter_context(socket.create_connection(listening.getsockname()))
+    assert reception.came.wait(20)
+    return reception.connections[0]
 
-    twin = closing.enter_context(socket.socket(fileno=os.dup(listening.fileno())))
-    with twin.accept()[0] as accepted:
-        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 32_768
+
+def test_accepted_connections_have_what_members_need(closing: ExitStack) -> None:
+    connection = accepted(closing, SocketOptions(send_buffer_bytes=32_768))
+
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert connection.getsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT) == 32_768
+
+
+def test_buffer_of_a_path_is_set_on_each_connection(closing: ExitStack, tmp_path: Path) -> None:
+    options = SocketOptions(send_buffer_bytes=32_768)
+    reception, _ = accepting(closing, bind(f"unix:{tmp_path}/public.sock", 0, options), options)
+    closing.enter_context(socket.socket(socket.AF_UNIX)).connect(f"{tmp_path}/public.sock")
+    assert reception.came.wait(20)
+
+    # Linux doubles it, for what it keeps beside the bytes.
+    assert reception.connections[0].getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * 32_768
+
+
+@pytest.mark.parametrize(
+    ("ping_interval_s", "pong_timeout_s", "idle_s", "interval_s"),
+    [(25, 10, 25, 4), (0.2, 0.1, 1, 1), (30.5, 9, 31, 3), (3600, 3600, 3600, 1200)],
+)
+def test_peers_that_vanish_are_probed_for_as_soon_as_pings_would_be_sent(
+    closing: ExitStack, ping_interval_s: float, pong_timeout_s: float, idle_s: int, interval_s: int
+) -> None:
+    options = SocketOptions(ping_interval_s=ping_interval_s, pong_timeout_s=pong_timeout_s)
+
+    assert probing(accepted(closing, options)) == (idle_s, interval_s, 3)
+
+
+def test_probing_is_the_system_s_where_pings_are_off(closing: ExitStack) -> None:
+    with socket.socket() as untouched:
+        idle_s, interval_s, probes = probing(untouched)
+
+    assert probing(accepted(closing, SocketOptions())) == (idle_s, interval_s, probes)
+    assert probing(accepted(closing, SocketOptions(ping_interval_s=7))) == (7, interval_s, probes)
+
+
+def probing(connection: _socket.socket) -> tuple[int, ...]:
+    names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    return tuple(connection.getsockopt(socket.IPPROTO_TCP, name) for name in names)
 
 
 def test_address_of_another_is_an_error_that_leaves_nothing_open(closing: ExitStack) -> None:

@@ -81,10 +81,12 @@ class Server:
 
     def open(self) -> None:
         """Take both addresses and begin to serve. Raises DoorError."""
-        public, private = self._open_doors()
+        limits = self._settings.limits
+        options = SocketOptions(limits.send_buffer_bytes, limits.ping_interval_s, limits.pong_timeout_s)
+        public, private = self._open_doors(options)
         self._doors = [public, private]
         self.public_address, self.private_address = public.address, private.address
-        self._acceptor = Acceptor(public.listening, self._entry.accepted, self._journal)
+        self._acceptor = Acceptor(public.listening, self._entry.accepted, self._journal, options)
         self._private_door = PrivateDoor(private.listening, self._app, self._journal)
         self._keep_alive.start()
         self._watchdog.start()
@@ -92,9 +94,8 @@ class Server:
         self._acceptor.start()
         self._is_open = True
 
-    def _open_doors(self) -> tuple[Door, Door]:
-        server, admin, limits = self._settings.server, self._settings.admin, self._settings.limits
-        options = SocketOptions(send_buffer_bytes=limits.send_buffer_bytes)
+    def _open_doors(self, options: SocketOptions) -> tuple[Door, Door]:
+        server, admin = self._settings.server, self._settings.admin
         public = open_door("server", server.host, server.port, options)
         try:
             return public, open_door("admin", admin.host, admin.port)

@@ -121,7 +121,7 @@ class LimitSettings(Section):
     close_timeout_s: Wait = 2.0
     """Seconds to wait for a peer's half of the closing handshake."""
     send_buffer_bytes: BufferSize = 65_536
-    """Bytes of kernel memory that one stalled member may pin; 0 leaves it to the kernel."""
+    """Bytes that the kernel takes, and has not sent, for one stalled member; 0 leaves it to the kernel."""
 
 
 class RoomOriginSettings(Section):

@@ -12,6 +12,7 @@ import socket
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from operator import methodcaller
 
 from roomcast.logs import Journal, fault
@@ -28,6 +29,10 @@ _PAUSE_S = 0.2
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 # Linux' number, which Python's socket module does not have everywhere.
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+# The number that macOS gives it, under the name of TCP_KEEPALIVE.
+_TCP_KEEPIDLE = getattr(socket, "TCP_KEEPIDLE", 16)
+# Probes that remain unanswered before a peer is given up: one may be lost.
+_PROBES = 3
 
 # What socket.accept is made of. It returns a bare descriptor, where accept makes
 # an object that blocks, of a class which gevent has patched.
@@ -38,15 +43,20 @@ UNIX_PREFIX = "unix:"
 
 @dataclass(frozen=True, slots=True)
 class SocketOptions:
-    """What a listening TCP socket hands on to every connection that it accepts; 0 leaves it to the system.
+    """What the system is told about each accepted connection; 0 leaves it to the system.
 
     Args:
-        send_buffer_bytes: How much unsent data the kernel may hold for one
-            connection before it takes no more; it may else be 4 MiB for each
-            reader that has stalled.
+        send_buffer_bytes: How much the kernel may hold for one connection before
+            it takes no more; it may else be 4 MiB for each reader that has
+            stalled. Of TCP, what it has not sent yet; of a path, all.
+        ping_interval_s: After how much silence the system begins to probe for the
+            peer: as soon as a ping would be due.
+        pong_timeout_s: How long its probes may remain unanswered.
     """
 
     send_buffer_bytes: int = 0
+    ping_interval_s: float = 0
+    pong_timeout_s: float = 0
 
 
 def bind(host: str, port: int, options: SocketOptions | None = None) -> _socket.socket:
@@ -84,10 +94,21 @@ def _set_options(listening: _socket.socket, options: SocketOptions) -> None:
     # A room's burst is one write. Nagle would keep a small one back until
     # the last is acknowledged: 44 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # hixie-76 has no ping: only this finds a peer that vanished.
+    # hixie-76 has no ping: in a quiet room only this finds a peer that vanished,
+    # and left to itself the system begins to look for it after two hours.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if options.ping_interval_s:
+        listening.setsockopt(socket.IPPROTO_TCP, _TCP_KEEPIDLE, _whole_seconds(options.ping_interval_s))
+    if options.pong_timeout_s:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+        between_s = _whole_seconds(options.pong_timeout_s / _PROBES)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, between_s)
     if options.send_buffer_bytes:
         listening.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, options.send_buffer_bytes)
+
+
+def _whole_seconds(seconds: float) -> int:
+    return max(ceil(seconds), 1)
 
 
 def _bind_path(path: str) -> _socket.socket:
@@ -128,14 +149,22 @@ class Acceptor:
         accepted: Called in the loop with a non-blocking socket and the peer's
             address, "" for a path's; it must not block.
         journal: Told when the system has no descriptors left, and of faults of ours.
+        options: As ``bind`` got them.
     """
 
     def __init__(
-        self, listening: _socket.socket, accepted: Callable[[_socket.socket, str], None], journal: Journal
+        self,
+        listening: _socket.socket,
+        accepted: Callable[[_socket.socket, str], None],
+        journal: Journal,
+        options: SocketOptions | None = None,
     ) -> None:
         self._listening = listening
         self._accepted = accepted
         self._journal = journal
+        # TCP connections have inherited theirs. Those of a path inherit nothing.
+        is_path = listening.family == socket.AF_UNIX
+        self._send_buffer_bytes = options.send_buffer_bytes if is_path and options is not None else 0
         self._watcher = watcher(listening.fileno(), READABLE)
         self._is_closed = False
 
@@ -173,6 +202,8 @@ class Acceptor:
             connection = _socket.socket(listening.family, listening.type, listening.proto, descriptor)
             try:
                 connection.setblocking(False)
+                if self._send_buffer_bytes:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer_bytes)
                 self._accepted(connection, address[0] if isinstance(address, tuple) else "")
             except Exception:
                 connection.close()
