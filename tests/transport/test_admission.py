@@ -83,12 +83,17 @@ def test_path_that_can_be_no_room_is_400_before_anything_else_is_asked(admission
 
 
 def test_host_that_is_not_served_is_421(admission: Admission) -> None:
-    admission.check_host("chat.example")
+    admission.check_host("chat.example", "/desks/7")
 
     with pytest.raises(Refusal) as raised:
-        admission.check_host("other.example")
+        admission.check_host("other.example", "/desks/7")
 
     assert (raised.value.status, raised.value.outcome) == (421, Outcome.HOST)
+
+
+@pytest.mark.parametrize("path", ["/", "/-/ready"])
+def test_what_is_no_room_answers_to_any_host(admission: Admission, path: str) -> None:
+    admission.check_host("10.1.2.3:8080", path)
 
 
 def test_dialect_that_is_not_spoken_is_426(admission: Admission) -> None:

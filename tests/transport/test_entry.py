@@ -129,7 +129,7 @@ REFUSALS = {
         hint='add "relay.example" to [server] hosts, or empty it to serve any',
         settings=TWO_HOSTS,
     ),
-    "host, plain": Refused(get("/"), 421, "host", "relay.example is not served here", settings=TWO_HOSTS),
+    "host, plain": Refused(get(LOBBY), 421, "host", "relay.example is not served here", settings=TWO_HOSTS),
     "POST": Refused(
         b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method", "the method is POST, not GET", headers=GET_ONLY
     ),
@@ -270,8 +270,13 @@ def test_origins_that_are_only_reported_enter_and_are_counted(serve: Serve) -> N
 
 
 @pytest.mark.parametrize("host", ["chat.example", "CHAT.example:8080", "[::1]:8080", "[::1]"])
-def test_host_that_is_served_enters(serve: Serve, host: str) -> None:
-    assert serve(TWO_HOSTS).ask(get("/", host=host)).status == 200
+def test_host_that_is_served_is_answered(serve: Serve, host: str) -> None:
+    assert serve(TWO_HOSTS).ask(get(LOBBY, host=host)).status == 426
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/-/ready", 200), ("/-/other", 404)])
+def test_what_is_no_room_answers_to_probes_by_address(serve: Serve, path: str, status: int) -> None:
+    assert serve(TWO_HOSTS).ask(get(path, host="10.1.2.3:8080")).status == status
 
 
 # --- plain answers

@@ -69,10 +69,11 @@ def explain(settings: Settings, *, path: str, origin: str | None = None, host: s
         ValueError: As ``build_policies``.
     """
     admission = build_policies(settings)
+    path = path.partition("?")[0]
     try:
         if host is not None:
-            admission.check_host(host)
-        admitted = admission.admit(path.partition("?")[0], origin=origin, host=host, scheme=None)
+            admission.check_host(host, path)
+        admitted = admission.admit(path, origin=origin, host=host, scheme=None)
     except Refusal as refusal:
         message = f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
         return Explanation(refusal.status, str(refusal.outcome), refusal.template, refusal.room, refusal.rule, message)

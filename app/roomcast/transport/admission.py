@@ -131,9 +131,12 @@ class Admission:
         """All of them, in the order of the configuration."""
         return self._by_name.values()
 
-    def check_host(self, host: str | None) -> None:
-        """Refuse a Host that is not served here: 421, the request went to the wrong server (RFC 9110, 15.5.20)."""
-        if not self._hosts.serves(host):
+    def check_host(self, host: str | None, path: str) -> None:
+        """Refuse a Host that is not served here: 421, the request went to the wrong server (RFC 9110, 15.5.20).
+
+        What is no room answers to any: load balancers probe it by address.
+        """
+        if path != "/" and not path.startswith("/-/") and not self._hosts.serves(host):
             raise Refusal(
                 421,
                 Outcome.HOST,

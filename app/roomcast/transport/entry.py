@@ -158,7 +158,7 @@ class Entry:
     def _answer(self, visitor: Visitor, request: Request, rest: bytes) -> bool:
         """Answer a request whose head is whole. Returns whether the answer was a 101."""
         dialect = visitor.dialect = recognise(request)
-        self._admission.check_host(request.host)
+        self._admission.check_host(request.host, request.path)
         if dialect is None:
             self._answer_plain(visitor, request)
             return False
