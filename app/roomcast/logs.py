@@ -27,6 +27,7 @@ from structlog.processors import JSONRenderer
 
 Record = dict[str, Any]
 Level = Literal["info", "warning", "error"]
+Form = Literal["auto", "console", "json"]
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 
 LEVELS: tuple[Level, ...] = ("info", "warning", "error")
@@ -139,7 +140,7 @@ def open_journal(
     stream: TextIO,
     *,
     level: Level = "info",
-    form: Literal["auto", "console", "json"] = "auto",
+    form: Form = "auto",
     is_dev: bool = False,
 ) -> Journal:
     """Return a journal that writes lines to ``stream``.
@@ -147,15 +148,10 @@ def open_journal(
     Args:
         stream: A text stream, usually standard output.
         level: The least important level that is written.
-        form: ``console`` for people, ``json`` for machines; ``auto`` is console on a
-            terminal or under --dev.
-        is_dev: Whether this is --dev.
+        form: As ``line_for``.
+        is_dev: Likewise.
     """
-    if form == "auto":
-        form = "console" if is_dev or stream.isatty() else "json"
-    # https://no-color.org: set and not empty means no.
-    is_coloured = stream.isatty() and not os.environ.get("NO_COLOR")
-    chain = json_line() if form == "json" else console_line(is_coloured=is_coloured)
+    chain = line_for(stream, form, is_dev=is_dev)
     encoding = stream.encoding or "utf-8"
 
     def write(record: Record) -> None:
@@ -165,6 +161,22 @@ def open_journal(
         stream.flush()
 
     return Journal(write, level=level)
+
+
+def line_for(stream: TextIO, form: Form, *, is_dev: bool) -> tuple[Processor, ...]:
+    """Return the processors for a line on ``stream``.
+
+    Args:
+        stream: What the line is written to.
+        form: ``console`` for people, ``json`` for machines; ``auto`` is console on a
+            terminal or under --dev.
+        is_dev: Whether this is --dev.
+    """
+    if form == "auto":
+        form = "console" if is_dev or stream.isatty() else "json"
+    # https://no-color.org: set and not empty means no.
+    is_coloured = stream.isatty() and not os.environ.get("NO_COLOR")
+    return json_line() if form == "json" else console_line(is_coloured=is_coloured)
 
 
 def render(record: Record, chain: tuple[Processor, ...]) -> str:

@@ -37,8 +37,8 @@ _allocate_lock: Callable[[], Lock] = get_original("_thread", "allocate_lock")
 
 # How often the thread looks before the threshold is reached: it is late by a quarter at most.
 _LOOKS_PER_THRESHOLD: Final = 4
-# stop() waits for a thread that may be writing to a stderr that nobody reads.
-_STOP_TIMEOUT_S: Final = 2.0
+# stop() waits for a thread that may be writing to a stderr that nobody reads, and the loop waits with it.
+_STOP_TIMEOUT_S: Final = 0.2
 
 
 def write_to_stderr(text: bytes) -> None:

@@ -9,7 +9,8 @@ the internet, but one port scanner inside is enough to hurt. So, beyond pywsgi:
 * When all connections are taken, the one that has kept us waiting longest for a
   request has to go: a prober always gets in, whatever sits there idle.
 * A head has 16 KiB and 99 lines; a body, which no route reads yet, 64 KiB.
-* What goes wrong goes to the journal, and nothing of the request with it.
+* What goes wrong goes to the journal, and nothing of the request with it: also that
+  there are no descriptors left.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gevent import Timeout
+from gevent import Timeout, spawn_later
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
@@ -42,6 +43,8 @@ HEAD_MAX_BYTES: Final = 16_384
 # The parser's own limit, which it counts with the blank line, and which it does not survive politely.
 HEADERS_MAX: Final = 99
 BODY_MAX_BYTES: Final = 65_536
+# Until the system, which had no descriptor left, is asked for another.
+PAUSE_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,20 @@ class Server(WSGIServer):
             environ={"SERVER_NAME": "roomcast"},
         )
 
+    def do_read(self) -> tuple[socket, str] | None:
+        """Take a connection; where there is no descriptor for it, wait: pywsgi would print a traceback for each try."""
+        try:
+            return super().do_read()
+        except OSError as error:
+            self.journal.error("cannot accept", door="private", error=error.strerror, again_in_s=PAUSE_S)
+            self.stop_accepting()
+            spawn_later(PAUSE_S, self._accept_again)
+            return None
+
+    def _accept_again(self) -> None:
+        if not self.closed:
+            self.start_accepting()
+
     def handle(self, sock: socket, address: str) -> None:
         """Serve one connection to its end, in its own greenlet."""
         sock.settimeout(self.patience.request_timeout_s)
@@ -110,6 +127,13 @@ class Server(WSGIServer):
         del self.waiting[sock]
         with suppress(OSError):
             sock.shutdown(native.SHUT_RDWR)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Close, and give the answers under way ``timeout`` seconds to end; None, as long as they take."""
+        self.close()
+        self._handlers.join(timeout)
+        # pywsgi's own would wait for another second until they are gone.
+        self._handlers.kill(block=False)
 
     def close(self) -> None:
         """Stop listening, and send home whoever is not being served."""

@@ -104,6 +104,11 @@ class Room:
         self.pending_bytes += message.size_bytes
         return self._services is None and message.offset == self.at + 1
 
+    @property
+    def is_over_pending(self) -> bool:
+        """Whether it owes more than it may, so that nobody in it should be read."""
+        return self.pending_bytes > self.rules.pending_max_bytes
+
     def hold_back(self, publisher: Member) -> None:
         """Stop reading from a publisher until half of what may be pending is flushed."""
         self._paused.pause(publisher)

@@ -6,14 +6,14 @@ from ipaddress import ip_address
 
 import gevent
 
-from roomcast.logs import Journal, open_journal
+from roomcast.logs import Journal, line_for, open_journal
 from roomcast.server.files import raise_file_limit
-from roomcast.server.policies import build_policies
 from roomcast.server.relay import Server
 from roomcast.settings import Loaded, Settings
+from roomcast.transport.listener import UNIX_PREFIX
 
 # How long a write to a log that hangs may hold up the end of the process.
-_LAST_WORDS_S = 1.0
+_LAST_WORDS_S = 0.5
 
 
 def serve(loaded: Loaded, *, is_dev: bool) -> int:
@@ -23,14 +23,15 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
         DoorError: If a door's address is not to be had.
         ValueError: As ``build_policies``.
     """
-    settings = loaded.settings
+    settings, log = loaded.settings, loaded.settings.log
     raise_file_limit()
-    journal = open_journal(sys.stdout, level=settings.log.level, form=settings.log.format, is_dev=is_dev)
-    server = Server(settings, journal)
-    server.open()
-    writer = gevent.spawn(journal.run)
+    journal = open_journal(sys.stdout, level=log.level, form=log.format, is_dev=is_dev)
+    server = Server(settings, journal, line_for(sys.stderr, log.format, is_dev=is_dev))
+    # Before the doors open: who is told to stop meanwhile should end as from any other signal.
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, server.ask_to_stop)
+    server.open()
+    writer = gevent.spawn(journal.run)
     _announce(server, journal, settings)
     server.run()
     journal.stop()
@@ -39,22 +40,30 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
 
 
 def _announce(server: Server, journal: Journal, settings: Settings) -> None:
-    public, private = _url(server.public_address), _url(server.private_address)
+    public, private = server.public_address, server.private_address
     journal.info(
         "serving",
-        chat=f"{public}/" if settings.server.demo else "",
-        rooms=[f"{public.replace('http', 'ws', 1)}{room.path}" for room in settings.rooms],
-        metrics=f"{private}/metrics",
+        public=_socket_path(public),
+        chat=f"{_base('http', public)}/" if settings.server.demo else "",
+        rooms=[f"{_base('ws', public)}{room.path}" for room in settings.rooms],
+        private=_socket_path(private),
+        metrics=f"{_base('http', private)}/metrics",
     )
-    if any(template.origins.is_open for template in build_policies(settings).templates):
+    if any(template.origins.is_open for template in server.admission.templates):
         journal.warning("any origin", hint='"*" lets every page in the world into your rooms, as its visitor')
 
 
-def _url(address: tuple[str, int] | str) -> str:
+def _socket_path(address: tuple[str, int] | str) -> str:
+    """Return where a door is that has no port, and so no URL."""
+    return f"{UNIX_PREFIX}{address}" if isinstance(address, str) else ""
+
+
+def _base(scheme: str, address: tuple[str, int] | str) -> str:
+    """Return what stands before the path in a URL of this door: of a socket's, nothing."""
     if isinstance(address, str):
-        return f"unix:{address}"
+        return ""
     host, port = address
     if ip_address(host).is_unspecified:
         # "All addresses" is none that a browser can open.
         host = "localhost"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

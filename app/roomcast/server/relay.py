@@ -9,7 +9,7 @@ from roomcast.api.app import create_app
 from roomcast.api.door import PrivateDoor
 from roomcast.api.watchdog import Watchdog
 from roomcast.brokers.memory import MemoryBroker
-from roomcast.logs import Journal, address_for_logs, fault
+from roomcast.logs import Journal, Processor, address_for_logs, fault
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
@@ -21,7 +21,7 @@ from roomcast.server.files import connections_max
 from roomcast.server.policies import build_policies
 from roomcast.settings import Settings
 from roomcast.transport import pages
-from roomcast.transport.admission import Admission, Outcome
+from roomcast.transport.admission import Outcome
 from roomcast.transport.drain import Drain
 from roomcast.transport.entry import Entry, HandshakeLimits, Page
 from roomcast.transport.formats import DialectFormat, Hixie76Format, Rfc6455Format
@@ -30,6 +30,11 @@ from roomcast.transport.listener import Acceptor, SocketOptions
 from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership
 
+# How long a scrape under way may hold up the end. Behind the drain come this, the
+# watchdog and the log's last words: they have to fit between drain_s and the moment
+# when a supervisor loses patience.
+_LAST_ANSWERS_S = 0.3
+
 
 class Server:
     """A relay, with its two doors. Everything of it lives on the event loop of the thread that makes it.
@@ -37,17 +42,18 @@ class Server:
     Args:
         settings: What the operator wants.
         journal: The log; whoever makes it runs it.
+        chain: Makes a line of what the watchdog has to say on stderr; JSON without it.
 
     Raises:
         ValueError: As ``build_policies``.
     """
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
+    def __init__(self, settings: Settings, journal: Journal, chain: tuple[Processor, ...] | None = None) -> None:
         self._settings = settings
         self._journal = journal
         self._stop_asked = Event()
         report_faults(journal)
-        admission = build_policies(settings)
+        self.admission = build_policies(settings)
         self.counters = TransportCounters(list(Dialect), list(Outcome))
         self.hub = Hub(
             broker=MemoryBroker,
@@ -56,7 +62,7 @@ class Server:
             rooms_max=settings.limits.rooms_max,
             report=self._report,
         )
-        for template in admission.templates:
+        for template in self.admission.templates:
             self.hub.add_template(template.name)
         self._keep_alive = KeepAlive(
             hub=self.hub,
@@ -67,8 +73,8 @@ class Server:
             report=lambda error: self._journal.error("internal fault", **fault(error)),
         )
         self._drain = Drain(self._keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
-        self._entry = self._build_entry(admission)
-        self._watchdog = Watchdog(self.counters.loop_lag)
+        self._entry = self._build_entry()
+        self._watchdog = Watchdog(self.counters.loop_lag, chain=chain)
         self._app = create_app(self.hub, self.counters, self._is_ready, journal)
         self._is_open = False
         self._doors: list[Door] = []
@@ -122,21 +128,21 @@ class Server:
         self._journal.info("stopped", members=members, cut=cut)
 
     def close(self) -> None:
-        """Close both doors at once, and forget every member."""
+        """Close both doors, and let no clock tick any more. Members are not told: ``run`` has seen to them."""
         self._is_open = False
         for door in self._doors:
             door.leave()
         if self._acceptor is not None:
             self._acceptor.close()
         if self._private_door is not None:
-            self._private_door.stop()
+            self._private_door.stop(_LAST_ANSWERS_S)
         self._keep_alive.stop()
         self._watchdog.stop()
 
     def _is_ready(self) -> bool:
         return self._is_open and not self.counters.is_draining
 
-    def _build_entry(self, admission: Admission) -> Entry:
+    def _build_entry(self) -> Entry:
         settings = self._settings
         limits = settings.limits
         self.counters.connections_limit = connections_max(limits.connections_max)
@@ -162,7 +168,7 @@ class Server:
             headers_max=limits.headers_max,
             fragments_max=limits.fragments_max,
         )
-        return Entry(admission, membership, formats, handshakes, _page(is_demo=settings.server.demo))
+        return Entry(self.admission, membership, formats, handshakes, _page(is_demo=settings.server.demo))
 
     def _report(self, room: Room, error: Exception) -> None:
         self._journal.error("internal fault", room=room.name, **fault(error))

@@ -40,6 +40,10 @@ class LiveMember(Member, Protocol):
     def is_in_room(self) -> bool:
         """Whether it has not said goodbye yet."""
 
+    @property
+    def is_reset(self) -> bool:
+        """Whether the peer has broken the connection, so that what it sent is lost, read or not."""
+
     def ping(self) -> bool:
         """Ask for a sign of life. Returns whether silence means something now."""
 
@@ -80,6 +84,8 @@ class KeepAlive:
         self._next_bucket = 0
         # Those that wait to be writable.
         self._waiting: dict[LiveMember, None] = {}
+        # Those that are not read, because their room owes too much.
+        self._unread: dict[LiveMember, None] = {}
         # Those that were pinged, by bucket: silence means something for them only.
         self._pinged: list[list[LiveMember]] = [[] for _ in range(_BUCKETS)]
         self._at = 0
@@ -123,6 +129,7 @@ class KeepAlive:
         """Forget one that has ended."""
         self._buckets[member.bucket].pop(member, None)
         self._waiting.pop(member, None)
+        self._unread.pop(member, None)
 
     def watch(self, member: LiveMember) -> None:
         """Mind the write deadline of a member that waits to be writable."""
@@ -131,6 +138,14 @@ class KeepAlive:
     def unwatch(self, member: LiveMember) -> None:
         """It took what it was owed."""
         self._waiting.pop(member, None)
+
+    def mind(self, member: LiveMember) -> None:
+        """Mind one that is not read: if it is reset meanwhile, nobody else would notice."""
+        self._unread[member] = None
+
+    def unmind(self, member: LiveMember) -> None:
+        """It is read again."""
+        self._unread.pop(member, None)
 
     def tick(self) -> None:
         """Ping the next bucket, and end those who did not answer the ping of an earlier visit."""
@@ -144,13 +159,15 @@ class KeepAlive:
         self._pinged[now] = [member for member in list(self._buckets[now]) if member.ping()]
 
     def sweep(self) -> None:
-        """End those who took nothing for too long, or whom their room has left behind."""
+        """End those who took nothing for too long, whom their room has left behind, or who were reset unread."""
         oldest = self._clock() - self._write_timeout_s
         for member in list(self._waiting):
             if self._write_timeout_s and member.progress_s < oldest:
                 member.cut(Reason.WRITE_TIMEOUT)
             elif member.is_in_room:
                 self._hub.sweep(member.room, member)
+        for member in [member for member in self._unread if member.is_reset]:
+            member.cut(Reason.GONE)
 
     def _guarded(self, callback: Callable[[], None]) -> None:
         # Whatever happens to one of them: the others want to be pinged, too.

@@ -107,13 +107,19 @@ class Outbox(ABC):
             self._tail = memoryview(data)[taken:]
             self.want_write()
 
-    def _write_pong(self, frame: bytes) -> None:
-        """Write a pong now, or when it is its turn; of several that wait only the newest (RFC 6455, 5.5.3)."""
+    def _write_pongs(self, frames: list[bytes]) -> None:
+        """Write pongs now, in one call: a peer may send thousands of pings at once.
+
+        While something waits only the newest is kept, for its turn. That is
+        all that RFC 6455 asks (5.5.3).
+        """
+        if not frames:
+            return
         if self._is_waiting:
-            self._pong = frame
+            self._pong = frames[-1]
         else:
-            self._count_sent(Opcode.PONG)
-            self._write(frame)
+            self._count_sent(Opcode.PONG, len(frames))
+            self._write(b"".join(frames))
 
     def _write_close(self, frame: bytes) -> None:
         """Write the close frame now, or behind everything that waits."""
@@ -186,8 +192,8 @@ class Outbox(ABC):
         """Ask the room to go on; it offers more, or has nothing."""
 
     @abstractmethod
-    def _count_sent(self, opcode: Opcode) -> None:
-        """Count a control frame that is being written."""
+    def _count_sent(self, opcode: Opcode, frames: int = 1) -> None:
+        """Count control frames that are being written."""
 
     @abstractmethod
     def _begin_waiting(self) -> None:
