@@ -16,18 +16,19 @@ import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from threading import Condition, Event, Thread
+from threading import Event, Thread
 from typing import Any, Protocol, TypeVar
 
 import gevent
 import pytest
 from gevent.hub import get_hub
 
-from roomcast.logs import Journal, Record
+from roomcast.logs import Record
 from roomcast.metrics import TransportCounters
 from roomcast.relay.counters import TemplateCounters
 from roomcast.server import Server
 from roomcast.settings import Settings
+from tests.diary import Diary
 from tests.wire import (
     HANG_S,
     Address,
@@ -55,39 +56,11 @@ _OURS: dict[str, dict[str, Any]] = {
 }
 
 
-class Diary:
-    """A journal's records, for a thread that is not the relay's."""
-
-    def __init__(self) -> None:
-        self._records: list[Record] = []
-        self._changed = Condition()
-
-    def write(self, record: Record) -> None:
-        with self._changed:
-            self._records.append(record)
-            self._changed.notify_all()
-
-    def wait_for(self, event: str, **fields: object) -> Record:
-        """Return the first record of this event with these fields, as soon as it is there."""
-
-        def found() -> Record | None:
-            return next((record for record in self._records if _matches(record, event, fields)), None)
-
-        with self._changed:
-            record = self._changed.wait_for(found, HANG_S)
-            assert record is not None, f"no {event} with {fields} among {self._records}"
-            return record
-
-    def read(self) -> list[Record]:
-        with self._changed:
-            return list(self._records)
-
-
 class Relay:
     """A relay in a thread, with an event loop of its own; and clients, who leave before it is stopped."""
 
     def __init__(self, settings: Settings) -> None:
-        self.diary = Diary()
+        self.diary = Diary(settings.log.level)
         self._settings = settings
         self._clients = ExitStack()
         self._opened: Future[Server] = Future()
@@ -97,7 +70,7 @@ class Relay:
         self.address: Address = self.server.public_address
 
     def _run(self) -> None:
-        journal = Journal(self.diary.write, level=self._settings.log.level)
+        journal = self.diary.journal
         try:
             server = Server(self._settings, journal)
             server.open()
@@ -302,7 +275,3 @@ def metric(address: Address, name: str) -> float:
     lines = ask_admin(address, "/metrics").body.decode().splitlines()
     [value] = [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
     return float(value)
-
-
-def _matches(record: Record, event: str, fields: dict[str, object]) -> bool:
-    return record["event"] == event and all(record.get(name) == value for name, value in fields.items())

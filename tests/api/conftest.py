@@ -10,7 +10,8 @@ import pytest
 
 from roomcast.api.door import PrivateDoor
 from roomcast.transport.listener import bind
-from tests.api.visit import Connect, Diary, OpenDoor, connect_to
+from tests.api.visit import Connect, OpenDoor, connect_to
+from tests.diary import Diary
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

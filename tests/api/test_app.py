@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from roomcast.api.app import create_app
 from roomcast.metrics import TransportCounters
 from roomcast.relay.hub import Hub
-from tests.api.visit import Diary
+from tests.diary import Diary
 from tests.idle import idle_counters, idle_hub
 
 parse_openmetrics: Callable[[str], Iterable[Metric]] = openmetrics.text_string_to_metric_families
@@ -143,7 +143,7 @@ def test_fault_of_ours_is_a_500_that_tells_nothing_and_a_log_line_that_tells_whe
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "a-secret" not in answer.text
-    [record] = diary.read()
+    [record] = diary.finish()
     assert (record["level"], record["event"], record["route"]) == ("error", "private door failed", "/readyz")
     assert record["error"] == "RuntimeError"
     assert " fail < health.py:" in record["where"]

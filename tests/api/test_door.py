@@ -11,7 +11,9 @@ from gevent.event import Event
 
 from roomcast.api.door import PrivateDoor
 from roomcast.transport.listener import bind
-from tests.api.visit import HANG_S, Connect, Diary, OpenDoor, ask, greet, host_and_port, read_all
+from tests.api.visit import Connect, OpenDoor, ask, greet, host_and_port, read_all
+from tests.diary import Diary
+from tests.wire import HANG_S
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -126,7 +128,7 @@ def test_stopping_waits_no_longer_than_it_was_told_to(connect: Connect, open_doo
         door.stop(timeout_s=0.01)
 
     assert read_all(client) == b""
-    assert diary.read() == []
+    assert diary.finish() == []
 
 
 def test_door_that_was_never_opened_can_be_closed(connect: Connect, diary: Diary) -> None:

@@ -12,8 +12,10 @@ from gevent.event import Event
 
 from roomcast.api.app import create_app
 from roomcast.api.wsgi import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX, Patience
-from tests.api.visit import HANG_S, Connect, Diary, OpenDoor, ask, greet, read_all, send
+from tests.api.visit import Connect, OpenDoor, ask, greet, read_all, send
+from tests.diary import Diary
 from tests.idle import idle_counters, idle_hub
+from tests.wire import HANG_S
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -132,7 +134,7 @@ def test_answer_that_is_not_taken_is_given_up(connect: Connect, open_door: OpenD
     client.sendall(START + b"\r\n")
 
     assert spout.is_over.wait(timeout=HANG_S)
-    assert diary.read() == []
+    assert diary.finish() == []
 
 
 # --- how many
@@ -212,7 +214,7 @@ def test_malformed_request_is_answered_and_noted(
 
     status, problem = parse(answer)
     assert status == problem["status"] == expected
-    [record] = diary.read()
+    [record] = diary.finish()
     assert (record["event"], record["status"]) == ("private door refused", expected)
 
 
@@ -253,7 +255,7 @@ def test_body_at_its_bound_is_read(connect: Connect, open_door: OpenDoor) -> Non
 def test_nothing_of_a_refused_request_is_written_down(connect: Connect, open_door: OpenDoor, diary: Diary) -> None:
     send(connect(open_door(greet)), b"GET /?token=a-secret HTTP/9\r\nCookie: a-secret\r\n\r\n")
 
-    assert "a-secret" not in str(diary.read())
+    assert "a-secret" not in str(diary.finish())
 
 
 # --- whose fault it is
@@ -269,7 +271,7 @@ def test_application_that_fails_costs_one_answer_and_is_written_down(
 
     assert send(connect(door), START + b"\r\n").startswith(b"HTTP/1.1 500 ")
     assert send(connect(door), START + b"\r\n").startswith(b"HTTP/1.1 500 ")
-    first, second = diary.read()
+    first, second = diary.finish()
     assert (first["level"], first["event"], first["error"]) == ("error", "private door failed", "ZeroDivisionError")
     assert first["where"].startswith("test_wsgi.py:")
     assert "a-secret" not in str(first)
@@ -287,7 +289,7 @@ def test_peer_that_goes_while_it_is_answered_is_no_news(connect: Connect, open_d
     client.close()
 
     assert spout.is_over.wait(timeout=HANG_S)
-    assert diary.read() == []
+    assert diary.finish() == []
 
 
 def test_what_the_application_complains_of_is_written_down(connect: Connect, open_door: OpenDoor, diary: Diary) -> None:
@@ -298,7 +300,7 @@ def test_what_the_application_complains_of_is_written_down(connect: Connect, ope
 
     ask(connect(open_door(complain))).read()
 
-    assert [(record["event"], record["text"]) for record in diary.read()] == [
+    assert [(record["event"], record["text"]) for record in diary.finish()] == [
         ("private door complained", "one"),
         ("private door complained", "two"),
     ]

@@ -1,4 +1,4 @@
-"""What it takes to visit the private door: a small HTTP client in the test's own loop, and a journal to read in."""
+"""What it takes to visit the private door: a small HTTP client in the test's own loop."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from gevent import socket
 
-from roomcast.logs import Journal, Record
+from tests.wire import HANG_S
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from roomcast.api.door import PrivateDoor
     from roomcast.api.wsgi import Patience
-
-# Ends a test whose door says nothing at all; no test waits for it.
-HANG_S = 30.0
 
 
 class OpenDoor(Protocol):
@@ -32,20 +29,6 @@ class Connect(Protocol):
     """The fixture that makes connections to private doors."""
 
     def __call__(self, door: PrivateDoor) -> socket.socket: ...
-
-
-class Diary:
-    """A journal that is written into a list."""
-
-    def __init__(self) -> None:
-        self._written: list[Record] = []
-        self.journal = Journal(self._written.append)
-
-    def read(self) -> list[Record]:
-        """Return every record so far."""
-        self.journal.stop()
-        self.journal.run()
-        return self._written
 
 
 def greet(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -13,7 +13,8 @@ import pytest
 from roomcast.api.app import create_app
 from roomcast.api.door import PrivateDoor
 from roomcast.transport.listener import bind
-from tests.api.visit import Diary, ask, connect_to
+from tests.api.visit import ask, connect_to
+from tests.diary import Diary
 from tests.idle import idle_counters, idle_hub
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy" / "prometheus"

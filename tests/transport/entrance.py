@@ -10,7 +10,6 @@ from time import monotonic
 
 import gevent
 
-from roomcast.logs import Journal
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
@@ -20,7 +19,8 @@ from roomcast.transport.entry import Entry, HandshakeLimits, Page
 from roomcast.transport.formats import Hixie76Format, Rfc6455Format
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.membership import Membership
-from tests.running import Diary, Relay, settings
+from tests.diary import Diary
+from tests.running import Relay, settings
 from tests.wire import Wire
 
 _NO_LIMITS = HandshakeLimits(
@@ -42,7 +42,7 @@ class Entrance:
         self, relay: Relay, *, connections_per_address: int, page: Page, clock: Callable[[], float] = monotonic
     ) -> None:
         self.diary = Diary()
-        self.journal = Journal(self.diary.write)
+        self.journal = self.diary.journal
         self.counters = TransportCounters(list(Dialect), list(Outcome))
         self.visitors = ExitStack()
         self._relay = relay

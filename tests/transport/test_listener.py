@@ -13,9 +13,8 @@ import gevent.event
 import gevent.socket
 import pytest
 
-from roomcast.logs import Journal
 from roomcast.transport.listener import Acceptor, SocketOptions, bind
-from tests.running import Diary
+from tests.diary import Diary
 
 # Linux' number; Python names it from 3.12 on.
 NOTSENT_LOWAT = 25
@@ -48,7 +47,7 @@ def accepting(
     closing: ExitStack, listening: _socket.socket, options: SocketOptions | None = None
 ) -> tuple[Reception, Acceptor]:
     reception = Reception(closing)
-    acceptor = Acceptor(listening, reception.take, Journal(Diary().write), options)
+    acceptor = Acceptor(listening, reception.take, Diary().journal, options)
     closing.callback(acceptor.close)
     acceptor.start()
     return reception, acceptor
@@ -227,8 +226,8 @@ def test_closed_acceptor_does_not_start_again(closing: ExitStack) -> None:
 
 def test_fault_of_ours_costs_one_visitor_and_the_next_is_taken(closing: ExitStack) -> None:
     listening, diary = bind("127.0.0.1", 0), Diary()
-    reception, journal = Reception(closing), Journal(diary.write)
-    writer = gevent.spawn(journal.run)
+    reception = Reception(closing)
+    writer = gevent.spawn(diary.journal.run)
 
     def take(raw: _socket.socket, address: str) -> None:
         takes.pop()(raw, address)
@@ -237,7 +236,7 @@ def test_fault_of_ours_costs_one_visitor_and_the_next_is_taken(closing: ExitStac
         raise ValueError("s3cr3t")
 
     takes = [reception.take, fail]
-    acceptor = Acceptor(listening, take, journal)
+    acceptor = Acceptor(listening, take, diary.journal)
     closing.callback(acceptor.close)
     acceptor.start()
 
@@ -246,7 +245,7 @@ def test_fault_of_ours_costs_one_visitor_and_the_next_is_taken(closing: ExitStac
     closing.enter_context(socket.create_connection(listening.getsockname()))
 
     assert reception.came.wait(20)
-    journal.stop()
+    diary.journal.stop()
     writer.join()
     [record] = diary.read()
     assert (record["event"], record["error"]) == ("internal fault", "ValueError")
