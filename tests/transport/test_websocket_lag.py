@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import selectors
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
-from tests.running import Serve
+from tests.running import Relay, Serve
 from tests.transport.rooms import BOTH_DIALECTS, LOBBY, SMALL_BUFFER, Join, ended, number_of, numbered, rooms, stall
 from tests.wire import (
     BINARY,
@@ -235,6 +237,76 @@ def test_publisher_is_not_read_while_its_room_owes_too_much_and_goes_on_afterwar
     relay.until(lambda: relay.server.hub.templates["rooms"].publishers_paused == 0)
     # Each of the four may bring one more reading, 64 KiB, before it is noticed.
     assert pending[0] < pending_max_bytes + 4 * 2 * 65_536
+
+
+def fill(relay: Relay) -> Callable[[], None]:
+    """Make the lobby owe too much, as a flood would; return what ends that, with one more message."""
+    room = relay.server.hub.rooms[LOBBY]
+
+    def owe() -> None:
+        room.pending_bytes += 1 << 30
+
+    def owe_no_more() -> None:
+        room.pending_bytes -= 1 << 30
+        relay.server.hub._broker.publish(LOBBY, Kind.TEXT, b"flushed", None)
+
+    relay.call(owe)
+    return lambda: relay.call(owe_no_more)
+
+
+def test_room_that_owes_too_much_reads_nobody_not_even_who_comes_and_speaks_at_once(serve: Serve) -> None:
+    relay = serve(rooms())
+    ada, bob = relay.join(), relay.join()
+    empty = fill(relay)
+
+    ada.say("held back")
+    hasty = relay.connect()
+    hasty.send(rfc6455_head(LOBBY) + frame(TEXT, b"early"))
+    relay.until(lambda: relay.server.hub.templates["rooms"].publishers_paused == 2)
+    assert relay.template().received_text == 0
+    empty()
+
+    assert bob.hear() == "flushed"
+    assert sorted([bob.hear(), bob.hear()]) == ["early", "held back"]
+    assert relay.template().publishers_paused == 0
+    for member in (ada, bob, hasty):
+        member.close()
+
+
+@pytest.mark.parametrize("end", ["reset", "end of stream"])
+def test_who_is_reset_while_it_is_not_read_gives_its_place_back_and_who_just_ended_is_still_read(
+    serve: Serve, end: str
+) -> None:
+    relay = serve(rooms())
+    ada, bob = relay.join(), relay.join()
+    empty = fill(relay)
+    ada.say("last words")
+    relay.until(lambda: relay.server.hub.templates["rooms"].publishers_paused == 1)
+
+    if end == "reset":
+        ada.wire.reset()
+        relay.until(lambda: relay.server.hub.templates["rooms"].members == 1)
+        empty()
+        assert bob.hear() == "flushed"
+    else:
+        ada.wire.socket.shutdown(socket.SHUT_WR)
+        empty()
+        assert [bob.hear(), bob.hear()] == ["flushed", "last words"]
+        ada.close()
+    ended(relay, "gone")
+    bob.close()
+
+
+def test_all_pings_that_come_at_once_are_answered_in_their_order(serve: Serve) -> None:
+    relay = serve(rooms())
+    ada, bob = relay.join(), relay.join()
+
+    ada.wire.send(b"".join(frame(PING, b"%d" % number) for number in range(50)) + frame(TEXT, b"and a message"))
+
+    assert [ada.read_frame() for _ in range(50)] == [(PONG, b"%d" % number) for number in range(50)]
+    assert bob.hear() == "and a message"
+    for member in (ada, bob):
+        member.close()
 
 
 def send_all(publishers: list[Rfc6455Client], texts: list[bytes], reader: Rfc6455Client, heard: list[int]) -> None:
