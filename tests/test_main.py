@@ -1,8 +1,10 @@
 """Starting the program: what is patched, when, and what importing costs."""
 
+import socket
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 
 def python(code: str) -> str:
@@ -36,3 +38,13 @@ def test_standard_library_is_patched_before_the_command_line_is_imported() -> No
     )
 
     assert order.splitlines()[0] == "False"
+
+
+def test_program_that_was_started_without_standard_streams_goes_on(tmp_path: Path) -> None:
+    # What it serves must not get the number of a standard stream: it would be printed to.
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = f'exec "{sys.executable}" -m roomcast serve --set server.port={port} --set admin.port=0 <&- >&- 2>&-'
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, timeout=60, check=False)
+
+    assert done.returncode == 2

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow
+from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow, spelled
 
 HOST = "relay.example"
 
@@ -337,3 +337,18 @@ def test_a_star_stands_for_one_or_more_whole_first_labels(labels: list[str], suf
     assert not is_allowed(below + ".org")
     assert not is_allowed("x" + ".".join([*suffix, "test"]))
     assert not is_allowed(".".join([*suffix, "test"]))
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        ("HTTPS://App.Example:443", "https://app.example"),
+        ("null", "null"),
+        ("data:secret", "opaque"),
+        ("http://evil.example/?token=secret", "malformed"),
+        ("http://user:secret@evil.example", "malformed"),
+        ("secret", "malformed"),
+    ],
+)
+def test_origin_is_shown_without_what_may_be_a_secret(origin: str, shown: str) -> None:
+    assert spelled(origin) == shown

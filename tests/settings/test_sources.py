@@ -89,6 +89,14 @@ def test_file_that_ends_too_early_is_refused_without_a_line(tmp_path: Path) -> N
         read_file(file)
 
 
+def test_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("a = " + "[" * 3000)
+
+    with pytest.raises(SettingsError, match=r"a\.toml: is nested deeper"):
+        read_file(file)
+
+
 def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_bytes(b"\xff")

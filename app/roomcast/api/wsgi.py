@@ -31,7 +31,7 @@ from roomcast.logs import fault
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Literal
+    from typing import Any, Literal
 
     from _typeshed.wsgi import WSGIApplication
     from gevent.pywsgi import OldMessage
@@ -88,8 +88,11 @@ class Server(WSGIServer):
             environ={"SERVER_NAME": "roomcast"},
         )
 
-    def do_read(self) -> tuple[socket, str] | None:
-        """Take a connection; where there is no descriptor for it, wait: pywsgi would print a traceback for each try."""
+    def do_read(self) -> Any:
+        """Take a connection, and its peer's address. None: there is none, or no descriptor for it; then wait.
+
+        pywsgi would print a traceback for each that it cannot take.
+        """
         try:
             return super().do_read()
         except OSError as error:

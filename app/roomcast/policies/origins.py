@@ -126,6 +126,22 @@ class OriginPolicy:
         return Verdict(True, f'allow "{origin.lower()}"')
 
 
+def spelled(origin: str) -> str:
+    """Return an Origin header as it may be shown and logged: in its one spelling, short and ASCII.
+
+    Of one that is no origin only that is said: its path, query or user name
+    may be somebody's secret.
+    """
+    if is_listable_opaque(origin):
+        return origin.lower()
+    if is_opaque(origin):
+        return "opaque"
+    try:
+        return str(parse_origin(header_text(origin)))
+    except ValueError:
+        return "malformed"
+
+
 def how_to_allow(origin: str | None, key: str = "[origins] allow") -> str:
     """Return what an operator changes to let this Origin header in: for the log, not for the client.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from roomcast.policies.hosts import ServedHosts
-from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow
+from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow, spelled
 from roomcast.policies.templates import RoomNameError, Template, Templates, room_name
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.rules import RoomRules
@@ -184,7 +184,7 @@ class Admission:
 
 
 def _origin_refusal(origin: str | None, room: str, template: RoomTemplate, verdict: Verdict) -> Refusal:
-    named = "a client without Origin" if origin is None else f"origin {origin}"
+    named = "a client without Origin" if origin is None else f"origin {spelled(origin)}"
     return Refusal(
         403,
         Outcome.ORIGIN,

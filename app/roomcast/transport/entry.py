@@ -17,6 +17,7 @@ import gevent
 from roomcast.logs import fault
 from roomcast.metrics import NO_DIALECT
 from roomcast.policies.limits import MemberRate
+from roomcast.policies.origins import spelled
 from roomcast.protocol import hixie76
 from roomcast.protocol.connection import Connection
 from roomcast.protocol.errors import HandshakeError
@@ -180,7 +181,7 @@ class Entry:
             self._membership.journal.warning(
                 "origin would be refused",
                 path=request.path,
-                origin=request.origin,
+                origin=_spelled_origin(request),
                 rule=admitted.verdict.rule,
                 address=self._membership.address_for_logs(visitor.address),
             )
@@ -261,7 +262,7 @@ class Entry:
             "refused",
             status=refusal.status,
             path=request.path if request is not None else None,
-            origin=request.origin if request is not None else None,
+            origin=_spelled_origin(request),
             outcome=str(refusal.outcome),
             message=refusal.message,
             hint=refusal.hint,
@@ -275,6 +276,11 @@ class Entry:
     def _count(self, visitor: Visitor, outcome: Outcome) -> None:
         dialect = visitor.dialect if visitor.dialect is not None else NO_DIALECT
         self._membership.counters.handshakes[dialect, outcome] += 1
+
+
+def _spelled_origin(request: Request | None) -> str | None:
+    origin = request.origin if request is not None else None
+    return None if origin is None else spelled(origin)
 
 
 def _read_head(visitor: Visitor, heads: HeadDecoder) -> Request:
