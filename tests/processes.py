@@ -21,7 +21,8 @@ class RelayProcess:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         self.process = process
-        self._lines = process.stdout
+        self.lines = process.stdout
+        """Its standard output, from where nobody has read yet."""
         self.output: list[str] = []
         """Its log so far, as far as it was read."""
         serving = self.wait_for("serving")
@@ -32,7 +33,7 @@ class RelayProcess:
 
     def wait_for(self, event: str) -> Record:
         """Read on until a record of this event, and return it."""
-        for line in self._lines:
+        for line in self.lines:
             self.output.append(line)
             record: Record = json.loads(line)
             if record["event"] == event:
@@ -44,8 +45,13 @@ class RelayProcess:
 
     def exit_status(self) -> int:
         """Read what it still has to say, and wait for its end."""
-        self.output += self._lines.readlines()
+        self.output += self.lines.readlines()
         return self.process.wait(HANG_S)
+
+    def errors(self) -> str:
+        """Return what it wrote to stderr, when it has ended."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read()
 
     def cpu_s(self) -> float:
         """Return the processor time that it has taken so far."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket as native
 from collections.abc import Iterable
 from pathlib import Path
@@ -88,6 +89,24 @@ def test_unix_socket_is_served(connect: Connect, open_door: OpenDoor, tmp_path: 
 
     assert door.address == str(path)
     assert ask(connect(door)).read() == b"hello\n"
+
+
+def test_door_that_cannot_accept_says_so_and_waits(diary: Diary, capfd: pytest.CaptureFixture[str]) -> None:
+    listening = bind("127.0.0.1", 0)
+    with native.socket(fileno=os.dup(listening.fileno())) as twin:
+        door = PrivateDoor(listening, greet, diary.journal)
+        door.start()
+
+        # Accepting fails from now on, with EINVAL.
+        twin.shutdown(native.SHUT_RDWR)
+
+        with gevent.Timeout(HANG_S):
+            while not diary.finish():
+                gevent.idle()
+        door.stop()
+    [record] = diary.read()
+    assert (record["event"], record["door"], record["error"]) == ("cannot accept", "private", "Invalid argument")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_stopping_sends_idle_connections_home_at_once(connect: Connect, open_door: OpenDoor) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.processes import relay_process, started
+from tests.processes import RelayProcess, relay_process, started
 from tests.running import ask, ask_admin, metric
 from tests.wire import (
     HANG_S,
@@ -33,12 +35,17 @@ def test_process_says_where_it_serves() -> None:
     assert re.fullmatch(r"http://localhost:\d+/", serving["chat"])
     assert re.fullmatch(r"ws://localhost:\d+/rooms/\{room\}", serving["rooms"][0])
     assert re.fullmatch(r"http://\[::1\]:\d+/metrics", serving["metrics"])
+    assert not serving.keys() & {"public", "private"}
 
 
-def test_process_says_which_path_it_serves(tmp_path: Path) -> None:
-    with started(f"server.host=unix:{tmp_path}/public.sock") as process:
+def test_process_says_which_paths_it_serves_and_what_is_there(tmp_path: Path) -> None:
+    doors = (f"server.host=unix:{tmp_path}/http.sock", f"admin.host=unix:{tmp_path}/private.sock")
+    with started(*doors, "server.demo=true") as process:
         assert process.stdout is not None
-        assert f"unix:{tmp_path}/public.sock" in process.stdout.readline()
+        serving = json.loads(process.stdout.readline())
+
+    assert (serving["public"], serving["private"]) == (f"unix:{tmp_path}/http.sock", f"unix:{tmp_path}/private.sock")
+    assert (serving["chat"], serving["rooms"], serving["metrics"]) == ("/", ["/rooms/{room}"], "/metrics")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -76,6 +83,34 @@ def test_second_signal_ends_the_process_at_once() -> None:
         process.send_signal(signal.SIGTERM)
 
         assert process.exit_status() == 0
+
+
+# What a supervisor has to wait beyond drain_s, at most.
+BEYOND_DRAIN_S = 1.5
+
+
+def test_process_with_whom_nobody_cooperates_ends_soon_after_its_drain() -> None:
+    with relay_process("server.drain_s=0.5", "limits.close_timeout_s=60") as process:
+        # Nobody reads its log any more, a scrape does not come to its end, a member does not go.
+        stuff_log(process)
+        with connect(process.private_address) as scrape, connect(process.address) as wire:
+            scrape.send(b"POST /readyz HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+            assert scrape.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 405 ")
+            member = shake_hands_rfc6455(wire, LOBBY)
+
+            begin_s = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert member.read_goodbye().code == 1012
+            assert process.process.wait(HANG_S) == 0
+
+            assert 0.5 < time.monotonic() - begin_s < 0.5 + BEYOND_DRAIN_S
+
+
+def stuff_log(process: RelayProcess) -> None:
+    """Have it write more lines than its pipe takes."""
+    fcntl.fcntl(process.lines, fcntl.F_SETPIPE_SZ, 4096)
+    for _ in range(100):
+        assert ask(process.address, get(LOBBY)).status == 426
 
 
 def test_process_without_members_ends_at_once() -> None:
@@ -126,14 +161,15 @@ def test_newcomers_wait_while_there_are_no_descriptors_and_the_processor_is_idle
         wires = [connect(process.address) for _ in range(FILES_MAX)]
         for wire in wires:
             wire.send(rfc6455_head(LOBBY))
+        wait_for_want(process, "public")
         # A scrape that finds no descriptor waits as well, and costs nothing either.
         scrape = connect(process.private_address)
         scrape.send(get("/healthz", "Connection: close"))
-        process.wait_for("cannot accept")
+        wait_for_want(process, "private")
         before_s = process.cpu_s()
         # Five times refused by the system is a second in which nothing could be done.
         for _ in range(5):
-            assert process.wait_for("cannot accept")["again_in_s"] == 0.2
+            wait_for_want(process, "public")
         assert process.cpu_s() - before_s < 0.2
 
         for wire in wires[: FILES_MAX // 2]:
@@ -146,6 +182,15 @@ def test_newcomers_wait_while_there_are_no_descriptors_and_the_processor_is_idle
         scrape.close()
         process.send_signal(signal.SIGTERM)
         assert process.exit_status() == 0
+        assert process.errors() == ""
+
+
+def wait_for_want(process: RelayProcess, door: str) -> None:
+    """Wait until a door has found that there are no descriptors."""
+    record = process.wait_for("cannot accept")
+    while record["door"] != door:
+        record = process.wait_for("cannot accept")
+    assert (record["error"], record["again_in_s"]) == ("Too many open files", 0.2)
 
 
 def test_process_takes_all_the_descriptors_that_it_may() -> None:
