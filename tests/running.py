@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.client
 import os
 import resource
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -23,7 +24,7 @@ import gevent
 import pytest
 from gevent.hub import get_hub
 
-from roomcast.logs import Record
+from roomcast.logs import Record, line_for
 from roomcast.metrics import TransportCounters
 from roomcast.relay.counters import TemplateCounters
 from roomcast.server import Server
@@ -72,7 +73,7 @@ class Relay:
     def _run(self) -> None:
         journal = self.diary.journal
         try:
-            server = Server(self._settings, journal)
+            server = Server(self._settings, journal, line_for(sys.stderr, self._settings.log.format, is_dev=False))
             server.open()
         except BaseException as error:
             self._opened.set_exception(error)

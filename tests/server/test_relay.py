@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from gevent.hub import get_hub
 
 from roomcast.relay.message import Kind, Message
-from tests.running import Relay, Serve
+from roomcast.server import Server
+from tests.diary import Diary
+from tests.running import Relay, Serve, settings
 from tests.transport.rooms import rooms, stall
 from tests.wire import (
+    HANG_S,
     KEY3,
     Wire,
     connect,
@@ -191,6 +200,22 @@ def test_members_are_dismissed_in_a_stream_and_not_in_a_wave(serve: Serve, many_
     assert relay.diary.wait_for("stopped", members=600, cut=0)
 
 
+def test_relay_that_is_told_to_stop_before_its_doors_are_open_ends_when_they_are() -> None:
+    ended: Future[bool] = Future()
+
+    def run() -> None:
+        server = Server(settings("[server]\ndrain_s = 60"), Diary().journal)
+        server.ask_to_stop()
+        server.open()
+        server.run()
+        get_hub().destroy(destroy_loop=True)
+        ended.set_result(server.counters.is_draining)
+
+    Thread(target=run, daemon=True).start()
+
+    assert ended.result(HANG_S)
+
+
 # --- nothing is left
 
 # What `until` has active itself while it looks.
@@ -218,6 +243,31 @@ def test_relay_is_as_it_was_when_everybody_has_gone(serve: Serve) -> None:
 
 
 # --- faults of ours
+
+
+@pytest.mark.parametrize(("form", "is_json"), [("json", True), ("console", False)])
+def test_loop_that_is_stuck_is_reported_in_the_form_of_all_lines(serve: Serve, form: str, is_json: bool) -> None:
+    relay = serve(f'[log]\nformat = "{form}"')
+    with stderr() as reader:
+        # This blocks the loop until the watchdog has complained of it.
+        line = relay.call(lambda: os.read(reader, 65_536)).decode()
+
+    assert "loop stuck" in line
+    assert line.startswith("{") is is_json
+
+
+@contextmanager
+def stderr() -> Iterator[int]:
+    """Yield a descriptor to read from what this process writes to its standard error."""
+    before, (reader, writer) = os.dup(2), os.pipe()
+    os.dup2(writer, 2)
+    os.close(writer)
+    try:
+        yield reader
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(reader)
 
 
 def test_fault_in_one_room_ends_that_room_only(serve: Serve) -> None:
