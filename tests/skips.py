@@ -42,12 +42,15 @@ class Ledger:
     """What may be skipped on this machine, and what was."""
 
     def __init__(self, skips: list[Skip], config: pytest.Config) -> None:
-        self.applying = [skip for skip in skips if not is_met(skip.without, config)]
         self.counts: Counter[Skip] = Counter()
+        self._skips = skips
+        self._config = config
 
     def skip_for(self, node_id: str) -> Skip | None:
         """Return the entry by which this test is left out here, if there is one."""
-        return next((skip for skip in self.applying if fnmatchcase(node_id, skip.tests)), None)
+        # Not looked for before a test is reached that needs it: to ask a package index takes seconds.
+        listing = (skip for skip in self._skips if fnmatchcase(node_id, skip.tests))
+        return next((skip for skip in listing if not is_met(skip.without, self._config)), None)
 
 
 LEDGER: Final = pytest.StashKey[Ledger]()

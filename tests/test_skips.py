@@ -56,6 +56,23 @@ def test_listed_test_with_an_option_runs_when_it_is_given(pytester: pytest.Pytes
     result.assert_outcomes(failed=1)
 
 
+def test_need_of_tests_that_are_not_run_is_not_looked_for(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def look_for(name: str, _: pytest.Config) -> bool:
+        asked.append(name)
+        return False
+
+    monkeypatch.setitem(skips.NEEDS, "executable", look_for)
+    run(pytester, LEFT_OUT + "def test_other(): pass", entries=ENTRY).assert_outcomes(skipped=1, passed=1)
+    assert asked == ["no-such-program"]
+
+    pytester.runpytest(*PLUGINS, "-k", "other").assert_outcomes(deselected=1, passed=1)
+    assert asked == ["no-such-program"]
+
+
 def test_fixtures_of_a_skipped_test_are_not_set_up(pytester: pytest.Pytester) -> None:
     tests = """
 import pytest
