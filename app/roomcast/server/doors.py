@@ -33,7 +33,9 @@ class Door:
         number by which ours is known.
         """
         if self._file is not None and _file_at(self.address) == self._file:
-            os.unlink(str(self.address))
+            # What may not be removed is found abandoned by the next relay here.
+            with suppress(OSError):
+                os.unlink(str(self.address))
         self._file = None
 
     def close(self) -> None:
