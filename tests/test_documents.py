@@ -35,8 +35,8 @@ DOCUMENTS: Final = sorted(
 # What is quoted from a Python program is no command, whatever it looks like.
 COMMANDS: Final = re.compile(r"^```(?:sh|console)\n(.*?)^```|(?<!`)`([^`\n]+)`(?!`)", re.DOTALL | re.MULTILINE)
 LINK: Final = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
-# A peer's own code comes back, and who is gone hears nothing: no number stands there.
-WITHOUT_CODE: Final = {Reason.PEER: "its own", Reason.GONE: "none"}
+# A peer's own code comes back; who is gone, or takes nothing, hears nothing: no number stands there.
+WITHOUT_CODE: Final = {Reason.PEER: "its own", Reason.GONE: "none", Reason.WRITE_TIMEOUT: "none"}
 
 
 def each_of(documents: list[Path]) -> pytest.MarkDecorator:
