@@ -74,6 +74,21 @@ def test_requests_sent_in_one_go_are_answered_in_turn(connect: Connect, open_doo
     assert answers.count(b"hello\n") == 3
 
 
+def test_requests_sent_in_one_go_leave_the_loop_to_others_in_between(connect: Connect, open_door: OpenDoor) -> None:
+    turns: list[int] = []
+
+    def note_turn(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        turns.append(gevent.get_hub().loop.iteration)
+        start_response("204 No Content", [])
+        return []
+
+    client = connect(open_door(note_turn))
+    client.sendall((START + b"\r\n") * 5 + START + b"Connection: close\r\n\r\n")
+    read_all(client)
+
+    assert len(set(turns)) == 6
+
+
 def test_head_is_answered_without_a_body_and_the_connection_goes_on(
     connect: Connect, open_door: OpenDoor, diary: Diary
 ) -> None:
