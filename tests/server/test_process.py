@@ -28,14 +28,22 @@ RESTART = re.compile(r"restart retry_after_ms=(\d+)")
 
 
 def test_process_says_where_it_serves() -> None:
-    with relay_process("server.demo=true", "server.host=::", "admin.host=::1", "origins.allow=*") as process:
+    with relay_process("server.demo=true", "server.host=0.0.0.0", "origins.allow=*") as process:
         assert process.wait_for("any origin")["level"] == "warning"
 
     [serving] = [json.loads(line) for line in process.output if '"serving"' in line]
     assert re.fullmatch(r"http://localhost:\d+/", serving["chat"])
     assert re.fullmatch(r"ws://localhost:\d+/rooms/\{room\}", serving["rooms"][0])
-    assert re.fullmatch(r"http://\[::1\]:\d+/metrics", serving["metrics"])
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/metrics", serving["metrics"])
     assert not serving.keys() & {"public", "private"}
+
+
+def test_ipv6_process_says_where_it_serves() -> None:
+    with relay_process("server.host=::", "admin.host=::1") as process:
+        [serving] = [json.loads(line) for line in process.output if '"serving"' in line]
+
+    assert re.fullmatch(r"ws://localhost:\d+/rooms/\{room\}", serving["rooms"][0])
+    assert re.fullmatch(r"http://\[::1\]:\d+/metrics", serving["metrics"])
 
 
 def test_process_says_which_paths_it_serves_and_what_is_there(tmp_path: Path) -> None:
