@@ -165,10 +165,11 @@ class Hub:
 
     def publish(self, room: Room, kind: Kind, payload: bytes, sender: Member) -> None:
         """Publish what a member of ``room`` sent. If the room owes too much, the member is read no further."""
+        counters = room.counters
         if kind is _TEXT:
-            room.counters.received_text += 1
+            counters.received_text += 1
         else:
-            room.counters.received_binary += 1
+            counters.received_binary += 1
         self.message_sizes.observe(len(payload))
         self._broker.publish(room.name, kind, payload, sender)
         if room.pending_bytes > room.rules.pending_max_bytes:

@@ -15,7 +15,6 @@ close frame. Each stage but the first has its deadline.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -208,7 +207,10 @@ class WebSocketMember(Outbox):
         self._reader.start(self._readable)
         if self._early:
             early, self._early = self._early, b""
-            self._guarded(self._take, early)
+            try:
+                self._take(early)
+            except Exception as error:
+                self._end_by_fault(error)
 
     # --- what the keep-alive and the drain ask
 
@@ -255,12 +257,16 @@ class WebSocketMember(Outbox):
             return
         except OSError:
             data = b""
-        if data:
-            self.is_heard = True
-            self._membership.counters.received_bytes += len(data)
-            self._guarded(self._take, data)
-        else:
-            self._guarded(self._close, Reason.GONE)
+        # gevent stops a watcher whose callback raises: a member would go deaf.
+        try:
+            if data:
+                self.is_heard = True
+                self._membership.counters.received_bytes += len(data)
+                self._take(data)
+            else:
+                self._close(Reason.GONE)
+        except Exception as error:
+            self._end_by_fault(error)
 
     def _take(self, data: bytes) -> None:
         """Act on what arrived."""
@@ -335,13 +341,6 @@ class WebSocketMember(Outbox):
             self._close(self._close_reason)
         else:
             after(LINGER_S, self._expire)
-
-    def _guarded(self, act: Callable[..., None], *args: object) -> None:
-        # gevent stops a watcher whose callback raises: a member would go deaf.
-        try:
-            act(*args)
-        except Exception as error:
-            self._end_by_fault(error)
 
     def _expire(self) -> None:
         self._close(self._close_reason)
