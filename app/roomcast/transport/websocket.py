@@ -9,7 +9,8 @@ it is no longer read, and gets what it is owed. *Closing*: the close frame is
 written, or waits for its turn; the peer's is awaited. *Lingering*: our side is
 shut down, and what still arrives is thrown away for a moment, because closing
 a socket with unread bytes resets the connection, and the peer would lose the
-close frame. Each stage but the first has its deadline.
+close frame. The last two have deadlines of their own; a parting member has the
+write deadline, as everybody has who is owed something.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from __future__ import annotations
 import socket
 from enum import IntEnum
 from typing import TYPE_CHECKING
+
+from gevent.hub import get_hub
 
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
 from roomcast.protocol.frames import CloseCode, Opcode, may_be_sent
@@ -127,7 +130,7 @@ class WebSocketMember(Outbox):
         self._rate = rate
         self._stage = _OPEN
         self._reader = watcher(raw.fileno(), READABLE)
-        # What came with the handshake into a room that owes too much to read it yet.
+        # What came with the handshake and is not yet acted on.
         self._early = b""
         self._goodbye: Close | None = None
         self._close_reason = Reason.GONE
@@ -140,13 +143,12 @@ class WebSocketMember(Outbox):
         try:
             self._write(first)
             self._reader.start(self._readable)
-            if room.is_over_pending:
-                self._early = received
-                room.hold_back(self)
-            elif received:
-                self._take(received)
         except Exception as error:
             self._end_by_fault(error)
+        else:
+            if received:
+                self._early = received
+                self._take_early()
 
     @property
     def room(self) -> Room:
@@ -206,11 +208,8 @@ class WebSocketMember(Outbox):
         self._membership.keep_alive.unmind(self)
         self._reader.start(self._readable)
         if self._early:
-            early, self._early = self._early, b""
-            try:
-                self._take(early)
-            except Exception as error:
-                self._end_by_fault(error)
+            # Not at once: the room is at the end of a pass, and this may publish.
+            get_hub().loop.run_callback(self._take_early)
 
     # --- what the keep-alive and the drain ask
 
@@ -265,6 +264,17 @@ class WebSocketMember(Outbox):
                 self._take(data)
             else:
                 self._close(Reason.GONE)
+        except Exception as error:
+            self._end_by_fault(error)
+
+    def _take_early(self) -> None:
+        """Act on what came with the handshake, unless the room owes too much: then when it is read again."""
+        if self._room.is_over_pending and self._stage is _OPEN:
+            self._room.hold_back(self)
+            return
+        early, self._early = self._early, b""
+        try:
+            self._take(early)
         except Exception as error:
             self._end_by_fault(error)
 
