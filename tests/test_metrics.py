@@ -10,6 +10,7 @@ from prometheus_client.openmetrics import parser
 
 from roomcast.logs import Journal
 from roomcast.metrics import NO_DIALECT, RelayCollector, TransportCounters
+from roomcast.policies.hits import no_hits
 from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
 from tests.idle import idle_collector, idle_counters, idle_hub
@@ -77,6 +78,7 @@ def test_every_family_that_users_were_promised_is_there() -> None:
         "roomcast_flush_duration_seconds",
         "roomcast_loop_lag_seconds",
         "roomcast_origin_report_only_total",
+        "roomcast_limit_hits_total",
         "roomcast_draining",
         "roomcast_build_info",
         "process_resident_memory_bytes",
@@ -93,6 +95,8 @@ def test_every_family_that_users_were_promised_is_there() -> None:
         ("roomcast_disconnects_total", "reason", {reason.value for reason in Reason}),
         ("roomcast_messages_dropped_total", "reason", {reason.value for reason in Reason}),
         ("roomcast_messages_dropped_total", "template", {"rooms", "news"}),
+        ("roomcast_limit_hits_total", "limit", {limit for limit, _ in no_hits()}),
+        ("roomcast_limit_hits_total", "action", {"refused", "closed", "dropped"}),
         ("roomcast_messages_received_total", "kind", {"text", "binary"}),
         (
             "roomcast_frames_received_total",
@@ -146,6 +150,18 @@ def test_the_door_s_numbers_are_told_as_they_are(hub: Hub, counters: TransportCo
     assert now.value("roomcast_received_bytes_total") == 11
     assert now.value("roomcast_sent_bytes_total") == 22
     assert now.value("roomcast_origin_report_only_total") == 4
+
+
+def test_limits_are_named_by_their_setting_and_what_was_done(hub: Hub, counters: TransportCounters) -> None:
+    counters.limit_hits["lag_max_bytes", "closed"] += 3
+    hub.templates["rooms"].skips, hub.templates["news"].skips = 4, 5
+
+    now = scrape(hub, counters)
+
+    assert now.value("roomcast_limit_hits_total", limit="lag_max_bytes", action="closed") == 3
+    assert now.value("roomcast_limit_hits_total", limit="lag_max_bytes", action="dropped") == 9
+    assert now.value("roomcast_limit_hits_total", limit="rooms_max", action="refused") == 0
+    assert scrape(hub, counters).value("roomcast_limit_hits_total", limit="lag_max_bytes", action="dropped") == 9
 
 
 def test_frames_are_named_by_their_opcode(hub: Hub, counters: TransportCounters) -> None:

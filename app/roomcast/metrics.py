@@ -31,6 +31,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from roomcast.logs import Journal
+from roomcast.policies.hits import Action, no_hits
 from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
@@ -75,6 +76,7 @@ class TransportCounters:
         "handshake_duration",
         "handshakes",
         "is_draining",
+        "limit_hits",
         "loop_lag",
         "origin_report_only",
         "received_bytes",
@@ -99,6 +101,8 @@ class TransportCounters:
         self.sent_bytes = 0
         self.formats: list[CountsSentBytes] = []
         self.origin_report_only = 0
+        # By the setting's name and what was done.
+        self.limit_hits = no_hits()
         self.is_draining = False
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
 
@@ -134,6 +138,7 @@ class RelayCollector(Collector):
         yield from self._state()
         yield from self._connections()
         yield from self._handshakes()
+        yield from self._limits()
         yield from self._rooms()
         yield from self._messages()
         yield from self._frames()
@@ -180,6 +185,17 @@ class RelayCollector(Collector):
             "roomcast_origin_report_only_total",
             "Handshakes that the origin policy would have refused, had it been enforced.",
             counters.origin_report_only,
+        )
+
+    def _limits(self) -> Iterator[Metric]:
+        hits = self._counters.limit_hits.copy()
+        # A room counts its own: it knows no settings, only its template.
+        hits["lag_max_bytes", Action.DROPPED] += sum(of.skips for of in self._hub.templates.values())
+        yield _counter(
+            "roomcast_limit_hits_total",
+            "How often a limit was exceeded, by its setting's name and what was done about it.",
+            ["limit", "action"],
+            hits,
         )
 
     def _rooms(self) -> Iterator[Metric]:

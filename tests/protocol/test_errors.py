@@ -2,7 +2,7 @@
 
 import pytest
 
-from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault, ProtocolError, broken_rule
+from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault, ProtocolError, broken_rule, over_limit
 from roomcast.protocol.frames import CloseCode
 
 
@@ -13,6 +13,7 @@ def test_handshake_fault_is_a_bad_request_unless_it_says_otherwise() -> None:
     assert error.status == 400
     assert error.fault is HandshakeFault.INVALID_HEADER_LINE
     assert error.headers == ()
+    assert error.limit is None
 
 
 def test_handshake_fault_carries_the_status_and_the_headers_of_its_answer() -> None:
@@ -31,6 +32,15 @@ def test_handshake_fault_carries_the_status_and_the_headers_of_its_answer() -> N
 def test_frame_fault_carries_the_code_that_closes_the_connection() -> None:
     assert FrameError("1025 bytes are more than 1024", CloseCode.TOO_BIG).close_code == 1009
     assert broken_rule("frame starts with 0x83").close_code == 1002
+    assert broken_rule("frame starts with 0x83").limit is None
+
+
+def test_fault_that_exceeds_a_setting_names_it() -> None:
+    late = HandshakeError("the head is longer than head_max_bytes = 1024", status=431, limit="head_max_bytes")
+    big = over_limit("a message longer than message_max_bytes = 5", "message_max_bytes")
+
+    assert late.limit == "head_max_bytes"
+    assert (big.close_code, big.limit) == (1009, "message_max_bytes")
 
 
 @pytest.mark.parametrize("error", [HandshakeError("either"), broken_rule("or")])

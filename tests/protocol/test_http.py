@@ -305,7 +305,7 @@ def test_head_one_byte_too_long_is_refused_though_it_is_complete() -> None:
     error = refusal(HEAD, head_max_bytes=len(HEAD) - 1)
 
     assert str(error) == f"the head is longer than head_max_bytes = {len(HEAD) - 1}"
-    assert error.status == 431
+    assert (error.status, error.limit) == (431, "head_max_bytes")
 
 
 def test_head_without_end_is_refused_at_the_limit() -> None:
@@ -327,7 +327,7 @@ def test_one_header_line_too_many_is_refused() -> None:
     error = refusal(HEAD, headers_max=5)
 
     assert str(error) == "the head has more lines than headers_max = 5"
-    assert error.status == 431
+    assert (error.status, error.limit) == (431, "headers_max")
 
 
 def test_errors_do_not_quote_what_may_be_secret() -> None:

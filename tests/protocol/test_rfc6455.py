@@ -341,6 +341,21 @@ def test_control_frames_do_not_add_to_a_message() -> None:
     assert decoder(message_max_bytes=3).receive(stream) == [Ping(bytes(125)), Message(TEXT, b"abc")]
 
 
+@pytest.mark.parametrize(
+    ("stream", "limit"),
+    [
+        (frame(TEXT, b"abc"), "message_max_bytes"),
+        (frame(TEXT, is_final=False) + frame(CONTINUATION, is_final=False), "fragments_max"),
+        (frame(TEXT, is_final=False) + frame(TEXT), None),
+    ],
+)
+def test_a_fault_names_the_limit_that_is_exceeded(stream: bytes, limit: str | None) -> None:
+    [event] = decoder(message_max_bytes=2, fragments_max=1).receive(stream)
+
+    assert isinstance(event, Failed)
+    assert event.error.limit == limit
+
+
 def test_a_message_of_more_frames_than_allowed_is_1009() -> None:
     three = frame(TEXT, is_final=False) + frame(CONTINUATION, is_final=False) + frame(CONTINUATION)
 

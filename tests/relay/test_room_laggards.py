@@ -280,4 +280,5 @@ def test_laggard_that_skips_finishes_its_frame_and_goes_on_with_the_newest() -> 
 
     assert hear(slow) == [b"<1><4>"]
     assert room.counters.dropped == {Reason.LAGGING: 2}
+    assert room.counters.skips == 1
     assert room.counters.laggards == 0

@@ -69,6 +69,7 @@ def test_crowd_beyond_connections_max_is_closed_when_too_many_wait_for_their_ans
 
     assert last.read_to_end() == b""
     assert relay.counters.handshakes["none", "full"] == 65
+    assert relay.counters.limit_hits["connections_max", "refused"] == 65
     assert all(wire.read_answer().status == 503 for wire in crowd)
     for wire in [*crowd, last]:
         wire.close()

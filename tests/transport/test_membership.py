@@ -20,6 +20,7 @@ def check_turned_away(door: Entrance, address: str, count: int) -> None:
     assert (answer.status, answer.body) == (429, b"connections_per_address is reached\n")
     assert answer.headers["retry-after"] == "5"
     assert door.counters.handshakes["none", "address_limit"] == count
+    assert door.counters.limit_hits["connections_per_address", "refused"] == count
     assert door.diary.wait_for("refused", status=429, address=address)["outcome"] == "address_limit"
 
 

@@ -20,9 +20,9 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault, broken_rule
+from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault, broken_rule, over_limit
 from roomcast.protocol.events import Close, Event, Failed, Message
-from roomcast.protocol.frames import CloseCode, Opcode
+from roomcast.protocol.frames import Opcode
 from roomcast.protocol.http import Request
 
 KEY3_SIZE: Final = 8
@@ -254,7 +254,7 @@ class Decoder:
     def _admit(self, size: int) -> None:
         """Refuse a frame as soon as it is known to be too long, not when its end arrives."""
         if 0 < self._message_max_bytes < size:
-            raise FrameError(f"a frame longer than message_max_bytes = {self._message_max_bytes}", CloseCode.TOO_BIG)
+            raise over_limit(f"a frame longer than message_max_bytes = {self._message_max_bytes}", "message_max_bytes")
 
 
 class _Incoming:

@@ -148,7 +148,8 @@ class HeadDecoder:
                 return self._finish()
             self._check_line(start, self._line_start)
         if len(self._buffer) >= self._head_max_bytes:
-            raise HandshakeError(f"the head is longer than head_max_bytes = {self._head_max_bytes}", status=431)
+            text = f"the head is longer than head_max_bytes = {self._head_max_bytes}"
+            raise HandshakeError(text, status=431, limit="head_max_bytes")
         # Remember how far we have looked: a peer that drips one byte at a time
         # must not make us search the same line for each of them.
         self._searched = len(self._buffer)
@@ -180,7 +181,8 @@ class HeadDecoder:
             if not _REQUEST_LINE.fullmatch(self._buffer, start, end):
                 raise HandshakeError(_fault_of_request_line(self._buffer[start:end]), fault=_BAD_GET)
         elif self._lines > self._headers_max + 1:
-            raise HandshakeError(f"the head has more lines than headers_max = {self._headers_max}", status=431)
+            text = f"the head has more lines than headers_max = {self._headers_max}"
+            raise HandshakeError(text, status=431, limit="headers_max")
         elif not _FIELD_LINE.fullmatch(self._buffer, start, end):
             fault = _fault_of_line(self._buffer[start:end]) or "is not name: value"
             raise HandshakeError(f"line {self._lines} {fault}")

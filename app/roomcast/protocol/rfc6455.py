@@ -20,9 +20,9 @@ import hashlib
 import struct
 from typing import Final
 
-from roomcast.protocol.errors import FrameError, broken_rule
+from roomcast.protocol.errors import FrameError, broken_rule, over_limit
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
-from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, CloseCode, Opcode, mask, may_be_received, may_be_sent
+from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, Opcode, mask, may_be_received, may_be_sent
 from roomcast.protocol.header import FINAL, LENGTH_IN_2_BYTES, LENGTH_IN_8_BYTES, MASKED, read_header
 from roomcast.protocol.http import Request
 from roomcast.protocol.incoming import Incoming, check_utf8
@@ -230,11 +230,11 @@ class Decoder:
             raise broken_rule(f"a {opcode.name} frame inside an unfinished message")
         size = length if incoming is None else length + len(incoming.payload)
         if 0 < self._message_max_bytes < size:
-            raise FrameError(f"a message longer than message_max_bytes = {self._message_max_bytes}", CloseCode.TOO_BIG)
-        # 1009 here too: it is a message "too big for it to process", and 1008
-        # is what a client hears that sends too often.
+            text = f"a message longer than message_max_bytes = {self._message_max_bytes}"
+            raise over_limit(text, "message_max_bytes")
         if incoming is not None and 0 < self._fragments_max <= incoming.fragments:
-            raise FrameError(f"a message of more frames than fragments_max = {self._fragments_max}", CloseCode.TOO_BIG)
+            text = f"a message of more frames than fragments_max = {self._fragments_max}"
+            raise over_limit(text, "fragments_max")
 
     def _begin(self, opcode: Opcode) -> Incoming:
         if self._incoming is None:

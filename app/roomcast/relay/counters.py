@@ -52,6 +52,7 @@ class TemplateCounters:
         "received_binary",
         "received_text",
         "rooms",
+        "skips",
     )
 
     def __init__(self, name: str) -> None:
@@ -66,6 +67,8 @@ class TemplateCounters:
         self.received_binary = 0
         self.delivered = 0
         self.dropped: dict[Reason, int] = {}
+        # How often a laggard fell too far behind and went on at the newest message.
+        self.skips = 0
 
     def drop(self, reason: Reason, messages: int) -> None:
         """Count ``messages`` that a member was owed and will not get."""

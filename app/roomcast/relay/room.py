@@ -323,6 +323,7 @@ class Room:
             self.leave(member, Reason.LAGGING)
             member.overflowed()
             return False
+        self.counters.skips += 1
         newest = max(self.log.first - 1, self.at - 1)
         self.counters.drop(Reason.LAGGING, newest - lag.cursor)
         lag.cursor = newest

@@ -56,6 +56,7 @@ class Refusal(Exception):
         room: The room that was asked for, where it got so far.
         template: The name of its template.
         rule: The text of the configuration that decides.
+        limit: The setting that is exceeded, where that is the reason.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Refusal(Exception):
         room: str | None = None,
         template: str | None = None,
         rule: str | None = None,
+        limit: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -79,6 +81,12 @@ class Refusal(Exception):
         self.room = room
         self.template = template
         self.rule = rule
+        self.limit = limit
+
+
+def no_place(limit: str, *, status: int = 503, outcome: Outcome = Outcome.FULL) -> Refusal:
+    """Return the answer to one who is one too many: by which setting, and to come later."""
+    return Refusal(status, outcome, f"{limit} is reached", headers=RETRY_LATER, limit=limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import gevent
 
 from roomcast.logs import fault
 from roomcast.metrics import NO_DIALECT
+from roomcast.policies.hits import Action
 from roomcast.policies.limits import MemberRate
 from roomcast.policies.origins import spelled
 from roomcast.protocol import hixie76
@@ -24,7 +25,7 @@ from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.http import HeadDecoder, Request, response
 from roomcast.relay.message import Kind
-from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal
+from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
 from roomcast.transport.membership import Membership
 from roomcast.transport.visitor import Visitor
 from roomcast.transport.websocket import WebSocketMember
@@ -101,7 +102,7 @@ class Entry:
             self._turned_away += 1
             gevent.spawn_raw(self._turn_away, visitor, refusal)
         else:
-            self._count(visitor, refusal.outcome)
+            self._count(visitor, refusal.outcome, refusal.limit)
             raw.close()
 
     def _turn_away(self, visitor: Visitor, refusal: Refusal) -> None:
@@ -133,19 +134,20 @@ class Entry:
         deadline = gevent.Timeout.start_new(self._limits.handshake_timeout_s)
         try:
             if self._limits.handshakes_max and self._in_flight > self._limits.handshakes_max:
-                raise Refusal(503, Outcome.FULL, "handshakes_max is reached", headers=RETRY_LATER)
+                raise no_place("handshakes_max")
             request = _read_head(visitor, heads)
             return self._answer(visitor, request, heads.rest)
         except Refusal as refusal:
             self._refuse(visitor, request, refusal)
         except HandshakeError as error:
             outcome = _OUTCOMES.get(error.status, Outcome.MALFORMED)
-            self._refuse(visitor, request, Refusal(error.status, outcome, str(error), headers=error.headers))
+            no = Refusal(error.status, outcome, str(error), headers=error.headers, limit=error.limit)
+            self._refuse(visitor, request, no)
         except gevent.Timeout as timeout:
             if timeout is not deadline:
                 raise
             late = f"the handshake took longer than handshake_timeout_s = {self._limits.handshake_timeout_s:g}"
-            self._refuse(visitor, request, Refusal(408, Outcome.TIMEOUT, late))
+            self._refuse(visitor, request, Refusal(408, Outcome.TIMEOUT, late, limit="handshake_timeout_s"))
         except OSError:
             self._count(visitor, Outcome.GONE)
         except Exception as error:
@@ -193,7 +195,7 @@ class Entry:
             raise _DRAINING
         limit = self._membership.hub.refusal(admitted.room, admitted.template.rules)
         if limit is not None:
-            raise Refusal(503, Outcome.FULL, f"{limit} is reached", headers=RETRY_LATER)
+            raise no_place(limit)
 
     def _finish_hixie76(self, visitor: Visitor, request: Request, head: bytes, rest: bytes) -> tuple[bytes, bytes]:
         """Return what is still to be written before the first frame, and what follows the eight bytes.
@@ -257,7 +259,7 @@ class Entry:
 
     def _refuse(self, visitor: Visitor, request: Request | None, refusal: Refusal) -> None:
         """Send the answer, count it, log it. The log never has the query string: tokens travel there."""
-        self._count(visitor, refusal.outcome)
+        self._count(visitor, refusal.outcome, refusal.limit)
         self._membership.journal.warning(
             "refused",
             status=refusal.status,
@@ -273,9 +275,13 @@ class Entry:
         body = f"{refusal.message}\n".encode()
         visitor.send_and_forget(response(refusal.status, [*refusal.headers, _PLAIN], body))
 
-    def _count(self, visitor: Visitor, outcome: Outcome) -> None:
+    def _count(self, visitor: Visitor, outcome: Outcome, limit: str | None = None) -> None:
+        """Count how a request ended, and the limit that ended it."""
+        counters = self._membership.counters
         dialect = visitor.dialect if visitor.dialect is not None else NO_DIALECT
-        self._membership.counters.handshakes[dialect, outcome] += 1
+        counters.handshakes[dialect, outcome] += 1
+        if limit is not None:
+            counters.limit_hits[limit, Action.REFUSED] += 1
 
 
 def _spelled_origin(request: Request | None) -> str | None:

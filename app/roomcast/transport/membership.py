@@ -10,7 +10,7 @@ from roomcast.protocol.handshake import Dialect
 from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
-from roomcast.transport.admission import RETRY_LATER, Outcome, Refusal
+from roomcast.transport.admission import Outcome, Refusal, no_place
 from roomcast.transport.keepalive import KeepAlive, LiveMember
 
 
@@ -70,9 +70,9 @@ class Membership:
     def claim(self, address: str) -> Refusal | None:
         """Take a place for one more connection, or say why there is none. Undone by ``release``."""
         if self._connections_max and self.connections >= self._connections_max:
-            return Refusal(503, Outcome.FULL, "connections_max is reached", headers=RETRY_LATER)
+            return no_place("connections_max")
         if not self._addresses.admit(address):
-            return Refusal(429, Outcome.ADDRESS_LIMIT, "connections_per_address is reached", headers=RETRY_LATER)
+            return no_place("connections_per_address", status=429, outcome=Outcome.ADDRESS_LIMIT)
         self.connections += 1
         return None
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from gevent.hub import get_hub
 
+from roomcast.policies.hits import Action
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
 from roomcast.protocol.frames import CloseCode, Opcode, may_be_sent
 from roomcast.protocol.handshake import Dialect
@@ -182,6 +183,7 @@ class WebSocketMember(Outbox):
 
     def overflowed(self) -> None:
         """Send the close frame to one that fell too far behind."""
+        self._count_closed_by("lag_max_bytes")
         self._say_goodbye(Reason.LAGGING)
 
     def fail(self) -> None:
@@ -303,6 +305,7 @@ class WebSocketMember(Outbox):
             exceeded = self._rate.admit(len(message.payload), membership.clock())
             if exceeded is not None:
                 self._room.counters.drop(Reason.RATE, 1)
+                self._count_closed_by(exceeded)
                 self.dismiss(Reason.RATE, f"limit={exceeded}")
                 return
         kind = _TEXT if message.opcode is _TEXT_OPCODE else _BINARY
@@ -316,8 +319,13 @@ class WebSocketMember(Outbox):
             self._shut_down_if_done()
         elif isinstance(event, Failed):
             self._is_peer_done = True
+            if self._stage is _OPEN and event.error.limit is not None:
+                self._count_closed_by(event.error.limit)
             self.dismiss(_REASONS[event.error.close_code])
             self._shut_down_if_done()
+
+    def _count_closed_by(self, limit: str) -> None:
+        self._membership.counters.limit_hits[limit, Action.CLOSED] += 1
 
     # --- the end
 
