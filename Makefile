@@ -15,6 +15,7 @@ help:
 	@echo "make test            install what the tests need, run all that need no container engine, check coverage"
 	@echo "make test-container  build the image and test it; needs docker with compose and buildx"
 	@echo "make lint            ruff, mypy --strict, and who may import whom"
+	@echo "make conformance     all cases of the Autobahn testsuite; needs Python 2.7 (see tests/conformance/README.md)"
 	@echo "make bench           measure, on this machine, against a floor in C (see tests/bench/README.md)"
 	@echo "make clean           remove .venv and whatever the tools left"
 	@echo "PYTHON=/path/to/python3.12, after any of them, names the Python to begin with: 3.11 or newer"
@@ -45,6 +46,10 @@ lint: .venv/installed-dev
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 	.venv/bin/lint-imports --no-logo
+
+.PHONY: conformance
+conformance: .venv/installed-dev
+	@.venv/bin/python -m tests.conformance $(ARGS)
 
 .PHONY: bench
 bench: .venv/installed-dev

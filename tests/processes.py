@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from roomcast.logs import Record
 from tests.wire import HANG_S
@@ -60,24 +61,44 @@ class RelayProcess:
         # utime and stime are fields 14 and 15; the first here is number 3.
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def resident_bytes(self) -> int:
+        """Return how much memory it has in RAM now."""
+        return self._status_bytes("VmRSS")
+
+    def peak_resident_bytes(self) -> int:
+        """Return the most memory that it has had in RAM since it started."""
+        return self._status_bytes("VmHWM")
+
+    def _status_bytes(self, name: str) -> int:
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            [kib] = [line.split()[1] for line in status if line.startswith(f"{name}:")]
+        return int(kib) * 1024
+
 
 @contextmanager
-def relay_process(*assignments: str, files_max: int | None = None) -> Iterator[RelayProcess]:
+def relay_process(
+    *assignments: str, config: Path | None = None, files_max: int | None = None
+) -> Iterator[RelayProcess]:
     """Run ``python -m roomcast serve`` with these ``--set`` options; it is stopped at the end.
 
     Args:
         assignments: ``section.key=value``.
+        config: Its configuration file; without one it has the checkout's.
         files_max: The limit of open files, as ``ulimit -n`` sets it.
     """
-    with started(*assignments, files_max=files_max) as process:
+    with started(*assignments, config=config, files_max=files_max) as process:
         yield RelayProcess(process)
 
 
 @contextmanager
-def started(*assignments: str, files_max: int | None = None) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *assignments: str, config: Path | None = None, files_max: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Start a relay on any free ports, whatever becomes of it; its log is JSON unless it is told otherwise."""
     options = ("server.port=0", "admin.port=0", "log.format=json", *assignments)
     arguments = [part for assignment in options for part in ("--set", assignment)]
+    if config is not None:
+        arguments += ["--config", str(config)]
     with command("serve", *arguments, files_max=files_max) as process:
         yield process
 

@@ -25,6 +25,8 @@ from typing import Final
 
 import pytest
 
+from tests import python27
+
 LIST: Final = Path("tests", "skips.toml")
 
 
@@ -106,12 +108,17 @@ def has_ipv6(_: str, __: pytest.Config) -> bool:
     return True
 
 
+def has_python27(_: str, __: pytest.Config) -> bool:
+    return python27.find() is not None
+
+
 # The words an entry's `without` may begin with: what follows the word is the first argument.
 NEEDS: Final[dict[str, Callable[[str, pytest.Config], bool]]] = {
     "executable": has_executable,
     "option": has_option,
     "package": has_package_index,
     "ipv6": has_ipv6,
+    "python2.7": has_python27,
 }
 
 
