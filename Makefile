@@ -17,6 +17,7 @@ help:
 	@echo "make lint            ruff, mypy --strict, and who may import whom"
 	@echo "make conformance     all cases of the Autobahn testsuite; needs Python 2.7 (see tests/conformance/README.md)"
 	@echo "make bench           measure, on this machine, against a floor in C (see tests/bench/README.md)"
+	@echo "make fuzz            feed the parsers with what atheris makes up, a minute each (see tests/fuzz/README.md)"
 	@echo "make clean           remove .venv and whatever the tools left"
 	@echo "PYTHON=/path/to/python3.12, after any of them, names the Python to begin with: 3.11 or newer"
 
@@ -54,6 +55,10 @@ conformance: .venv/installed-dev
 .PHONY: bench
 bench: .venv/installed-dev
 	@.venv/bin/python -m tests.bench $(ARGS)
+
+.PHONY: fuzz
+fuzz: .venv/installed-dev .venv/tools
+	@.venv/bin/python -m tests.fuzz $(ARGS)
 
 .PHONY: clean
 clean:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -91,6 +92,10 @@ def has_option(name: str, config: pytest.Config) -> bool:
     return bool(config.getoption(name))
 
 
+def has_module(name: str, _: pytest.Config) -> bool:
+    return find_spec(name) is not None
+
+
 @cache
 def has_package_index(name: str, _: pytest.Config) -> bool:
     # Ask with pip, not with a socket: only pip knows which index this machine uses, and through what.
@@ -116,6 +121,7 @@ def has_python27(_: str, __: pytest.Config) -> bool:
 NEEDS: Final[dict[str, Callable[[str, pytest.Config], bool]]] = {
     "executable": has_executable,
     "option": has_option,
+    "module": has_module,
     "package": has_package_index,
     "ipv6": has_ipv6,
     "python2.7": has_python27,

@@ -56,6 +56,15 @@ def test_listed_test_with_an_option_runs_when_it_is_given(pytester: pytest.Pytes
     result.assert_outcomes(failed=1)
 
 
+@pytest.mark.parametrize(("module", "outcome"), [("no_such_module", "skipped"), ("pytest", "failed")])
+def test_listed_test_is_skipped_where_its_module_is_missing(
+    pytester: pytest.Pytester, module: str, outcome: str
+) -> None:
+    result = run(pytester, LEFT_OUT, entries=ENTRY.replace("executable no-such-program", f"module {module}"))
+
+    assert result.parseoutcomes() == {outcome: 1}
+
+
 def test_need_of_tests_that_are_not_run_is_not_looked_for(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

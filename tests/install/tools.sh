@@ -1,8 +1,8 @@
 #!/bin/sh
-# What the tests need beyond pip: a Chromium, and promtool. Prints one line for each that it cannot get;
-# the tests that need it are then skipped, as tests/skips.toml says.
+# What the tests need beyond what is everywhere: a Chromium, promtool, and atheris. Prints one line for each
+# that it cannot get; the tests that need it are then skipped, as tests/skips.toml says.
 #
-#   tools.sh DIRECTORY      where to put promtool, if it is not on the PATH
+#   tools.sh DIRECTORY      that of the Python to install into; promtool is put there, if it is not on the PATH
 set -eu
 directory=$1
 export DEBIAN_FRONTEND=noninteractive
@@ -43,5 +43,12 @@ unpack_promtool() (
         dpkg-deb --extract "$package"_*.deb . && mv usr/bin/promtool "$target/promtool"
 )
 
+# A fuzzer whose wheels are for Linux on x86-64; from its source it needs a whole LLVM.
+get_atheris() {
+    "$directory/python" -m pip install -qq --disable-pip-version-check --only-binary :all: 'atheris>=3' 2>/dev/null ||
+        echo "No atheris for this Python: the parsers will not be fuzzed, only tried with what was found before."
+}
+
 get_chromium
 get_promtool
+get_atheris

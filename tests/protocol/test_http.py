@@ -83,6 +83,8 @@ REFUSED_HEADER_LINES = {
     "eight bytes with one key": (b"Content-Length: 8\r\n" + KEY1, "Content-Length is neither 0 nor"),
     "nine bytes with keys": (b"Content-Length: 9\r\n" + HIXIE_KEYS, "Content-Length is neither 0 nor"),
     "two lengths": (b"Content-Length: 0\r\nContent-Length: 8\r\n", "in a form that cannot be read"),
+    "one length twice": (b"Content-Length: 0\r\ncontent-length:\t0\r\n", "there is more than one Content-Length"),
+    "two lengths in a line": (b"Content-Length: 0, 0\r\n", "there is more than one Content-Length"),
     "length beyond every integer": (b"Content-Length: " + b"9" * 5000 + b"\r\n", "in a form that cannot be read"),
     "negative length": (b"Content-Length: -1\r\n", "in a form that cannot be read"),
 }

@@ -46,6 +46,7 @@ _VERSION = re.compile(rb" HTTP/(?!1\.1\r\n)\d\.\d\r\n\Z")
 _FIELD_LINE = re.compile(rb"[" + re.escape(_TOKEN) + rb"]+:[\t -~\x80-\xff]*\r\n")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST_LINE = re.compile(rb"\r\nhost:", re.IGNORECASE)
+_LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*(.*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 
 # Underscores are in no host name by the book, and in every second one that a
 # container engine makes up. Names beyond ASCII arrive as their A-labels.
@@ -263,7 +264,7 @@ def _parse(head: bytes) -> Request:
         raise _refusal_by_h11(len(_HOST_LINE.findall(head))) from None
     headers = tuple((name.decode(), value.decode("latin-1")) for name, value in event.headers)
     request = Request(event.target.decode(), headers)
-    _check_headers(request)
+    _check_headers(request, head)
     return request
 
 
@@ -276,7 +277,7 @@ def _refusal_by_h11(hosts: int) -> HandshakeError:
     return HandshakeError("the head announces a body, in a form that cannot be read")
 
 
-def _check_headers(request: Request) -> None:
+def _check_headers(request: Request, head: bytes) -> None:
     seen = set()
     for name, _ in request.headers:
         if name in _AT_MOST_ONCE:
@@ -285,10 +286,10 @@ def _check_headers(request: Request) -> None:
             seen.add(name)
     if not _is_host(request.host):
         raise HandshakeError("the Host header is not a name or an address, and perhaps a port")
-    _check_no_body(request, may_announce_key3=seen >= _KEY3_HEADERS)
+    _check_no_body(request, head, may_announce_key3=seen >= _KEY3_HEADERS)
 
 
-def _check_no_body(request: Request, *, may_announce_key3: bool) -> None:
+def _check_no_body(request: Request, head: bytes, *, may_announce_key3: bool) -> None:
     """Refuse what announces a body, for the bytes after the head are read as frames.
 
     Some hixie-76 clients announce the eight bytes, which the draft does not
@@ -297,8 +298,14 @@ def _check_no_body(request: Request, *, may_announce_key3: bool) -> None:
     if request.get("transfer-encoding") is not None:
         raise HandshakeError("the head announces a body: Transfer-Encoding is refused")
     length = request.get("content-length")
-    if length is not None and length != "0" and not (may_announce_key3 and length == "8"):
+    if length is None:
+        return
+    if length != "0" and not (may_announce_key3 and length == "8"):
         raise HandshakeError("the head announces a body: Content-Length is neither 0 nor, with two keys, 8")
+    # h11 makes one "0" of "0, 0" and of two lines. Other parsers refuse both,
+    # so this head came past none of them.
+    if _LENGTH_LINE.findall(head) != [length.encode()]:
+        raise HandshakeError("the head announces a body: there is more than one Content-Length")
 
 
 def _is_host(value: str) -> bool:
