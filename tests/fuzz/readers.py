@@ -103,7 +103,7 @@ def read_with_websockets(data: bytes) -> Reading:
         next(WebsocketsRequest.parse(stream.read_line))
     except StopIteration as done:
         request = done.value
-    except (EOFError, ValueError, NotImplementedError, SecurityError) as error:
+    except (EOFError, ValueError, RuntimeError, SecurityError) as error:
         raise Refusal(str(error)) from error
     headers = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.raw_items())
     return reading(request.path.encode(), headers, len(data) - len(stream.buffer))
