@@ -144,6 +144,15 @@ def test_what_is_not_counted_is_never_refused() -> None:
     assert len(counts) == 0
 
 
+def test_address_that_is_said_to_be_a_proxy_s_is_never_counted_nor_given_back() -> None:
+    counts = AddressCounts(limit=1, is_proxy={"203.0.113.9"}.__contains__)
+
+    assert all(counts.admit("203.0.113.9") for _ in range(3))
+    assert counts.admit("203.0.113.10")
+    counts.release("203.0.113.9")
+    assert not counts.admit("203.0.113.10")
+
+
 def test_without_a_limit_nothing_is_counted() -> None:
     counts = AddressCounts(limit=0)
 

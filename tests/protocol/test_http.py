@@ -25,6 +25,8 @@ HIXIE_KEYS = KEY1 + KEY2
 REFUSED_STARTS = {
     "TLS ClientHello": (b"\x16\x03\x01\x02\x00\x01", 400, "0x16, a TLS handshake"),
     "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "begins as HTTP/2"),
+    "PROXY header, version 1": (b"PROXY TCP4 203.0.113.9 192.0.2.1 1 2\r\n", 400, "begins with a PROXY header"),
+    "PROXY header, version 2": (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 400, "byte 0x0d cannot be in an HTTP method"),
     "POST": (b"POST / HTTP/1.1\r\n", 405, "the method is POST, not GET"),
     "method in lower case": (b"get / HTTP/1.1\r\n", 405, "the method is get, not GET"),
     "method too long": (b"A" * 17, 400, "the method is longer than 16 bytes"),

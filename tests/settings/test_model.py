@@ -103,6 +103,11 @@ def test_doors_that_are_apart_are_accepted(server: dict[str, Any], admin: dict[s
     assert Settings(server=server, admin=admin)
 
 
+def test_proxy_headers_need_somebody_who_may_send_them() -> None:
+    assert "server.proxy_protocol = true needs server.trusted_proxies" in disagreement(server={"proxy_protocol": True})
+    assert Settings(server=ServerSettings(proxy_protocol=True, trusted_proxies=("unix:",)))
+
+
 def test_templates_have_different_names() -> None:
     assert 'two templates are named "rooms"' in disagreement(rooms=[ROOM, {**ROOM, "path": "/x"}])
 

@@ -5,12 +5,16 @@ an argument, in seconds of any clock; one that is set back costs nobody
 anything, it only refills nothing for that once. A limit of 0 is no limit.
 
 The address of a proxy stands for all who come through it, so the addresses that
-proxies have in practice (loopback, private, CGNAT, link-local) are not counted.
+proxies have in practice (loopback, private, CGNAT, link-local) are not counted,
+nor are those of trusted proxies, whatever they are. That holds for a client's
+private address, too, as a trusted proxy reports it: seen from within a container
+network everybody has that of the gateway.
 
 Sources: RFC 1918, 6598, 3927, 4193 and 4291 for those addresses; RFC 6177 for
 the /64 that one IPv6 customer has at least.
 """
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from math import inf
 
@@ -120,12 +124,15 @@ class AddressCounts:
 
     Args:
         limit: Connections of one group; 0 is no limit, and counts nothing.
+        is_proxy: Tells which addresses stand for many, beside those that do in practice.
+            It must always give the same answer, or what was counted is never given back.
     """
 
-    __slots__ = ("_counts", "_limit")
+    __slots__ = ("_counts", "_is_proxy", "_limit")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, is_proxy: Callable[[str], bool] = lambda _: False) -> None:
         self._limit = limit
+        self._is_proxy = is_proxy
         self._counts: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -133,7 +140,7 @@ class AddressCounts:
 
     def admit(self, address: str) -> bool:
         """Count one more connection and return True, owing a ``release``; or return False if it is one too many."""
-        group = address_group(address) if self._limit else None
+        group = self._group(address)
         if group is None:
             return True
         count = self._counts.get(group, 0)
@@ -144,9 +151,12 @@ class AddressCounts:
 
     def release(self, address: str) -> None:
         """Count one connection less: exactly once for each one that was admitted."""
-        group = address_group(address) if self._limit else None
+        group = self._group(address)
         if group is None:
             return
         count = self._counts.pop(group, 0)
         if count > 1:
             self._counts[group] = count - 1
+
+    def _group(self, address: str) -> str | None:
+        return None if not self._limit or self._is_proxy(address) else address_group(address)

@@ -37,6 +37,9 @@ _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 _METHOD_MAX_BYTES = 16
 """No registered method but WebDAV's UPDATEREDIRECTREF is longer."""
 
+# How other protocols begin, that look like one.
+_NO_METHODS = (b"PRI", b"PROXY")
+
 _BAD_GET = HandshakeFault.INVALID_GET_REQUEST
 
 # Origin form only: the others are for proxies, and an absolute target could
@@ -219,11 +222,13 @@ def response(status: int, headers: Iterable[tuple[str, str]] = (), body: bytes =
 
 
 def _refusal_of_start(start: bytes, method: bytes) -> HandshakeError:
-    if method and start[len(method) :].startswith(b" ") and method != b"PRI":
+    if method and start[len(method) :].startswith(b" ") and method not in _NO_METHODS:
         message = f"the method is {method.decode()}, not GET"
         return HandshakeError(message, status=405, fault=_BAD_GET, headers=(("Allow", "GET"),))
     if method == b"PRI":
         message = "the connection begins as HTTP/2: this door speaks HTTP/1.1"
+    elif method == b"PROXY":
+        message = "the connection begins with a PROXY header, which is read from trusted_proxies, with proxy_protocol"
     elif start[0] == 0x16:
         # The content type of a TLS record that carries a handshake.
         message = "the first byte is 0x16, a TLS handshake: this door speaks plain HTTP"

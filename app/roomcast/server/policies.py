@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from roomcast.policies.forwarded import Forwarding, TrustedProxies
 from roomcast.policies.origins import OriginPolicy
 from roomcast.policies.templates import Template
 from roomcast.protocol.handshake import Dialect
@@ -33,6 +34,18 @@ def build_policies(settings: Settings) -> Admission:
         [_room_template(room.inherit(settings.limits), settings) for room in settings.rooms],
         hosts=settings.server.hosts,
         dialects=[Dialect(name) for name in settings.server.protocols],
+    )
+
+
+def build_forwarding(settings: Settings) -> Forwarding:
+    """Compile what the settings say about who is believed when it says for whom it speaks.
+
+    Raises:
+        ValueError: Naming the network and the rule it breaks.
+    """
+    server = settings.server
+    return Forwarding(
+        TrustedProxies(server.trusted_proxies), header=server.forwarded_header, proxy_protocol=server.proxy_protocol
     )
 
 

@@ -30,6 +30,7 @@ from roomcast.settings.values import (
     HeaderCount,
     HeadSize,
     Interval,
+    Networks,
     OriginPatterns,
     Port,
     Protocols,
@@ -59,6 +60,12 @@ class ServerSettings(Section):
     """Host names that are served; empty serves any."""
     protocols: Protocols = ("rfc6455", "hixie76")
     """The dialects that are spoken."""
+    trusted_proxies: Networks = ()
+    """Networks and addresses of proxies, or unix:, that are believed when they say for whom they speak."""
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """The one header in which they name their client."""
+    proxy_protocol: bool = False
+    """Whether they begin each connection with a PROXY header."""
     demo: bool = False
     """Whether GET / is the chat page."""
     drain_s: Annotated[float, Field(ge=0, le=3600)] = 8.0
@@ -235,7 +242,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "Settings":
-        problems = [*self._doors_collide(), *self._names_collide(), *self._pings_overlap()]
+        problems = [*self._doors_collide(), *self._names_collide(), *self._pings_overlap(), *self._nobody_is_asked()]
         for room in self.rooms:
             problems += _misfits(room.inherit(self.limits))
         if problems:
@@ -260,6 +267,11 @@ class Settings(BaseSettings):
         if 0 < ping_s < pong_s:
             # The next ping would go out before it is known whether this one was answered.
             yield f"limits.pong_timeout_s = {pong_s:g} must not be longer than limits.ping_interval_s = {ping_s:g}"
+
+    def _nobody_is_asked(self) -> Iterator[str]:
+        if self.server.proxy_protocol and not self.server.trusted_proxies:
+            # Any client could then say who it is, or else the key would do nothing.
+            yield "server.proxy_protocol = true needs server.trusted_proxies: who else may say whose connection it is?"
 
 
 def _overlap(one: str, other: str) -> bool:
