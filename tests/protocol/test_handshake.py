@@ -121,6 +121,7 @@ BAD_KEYS = {
     "base64url": "__________________-_-_==",
     "blank inside": "dGhlIHNhbXBs ZSBub25jZQ==",
     "two keys": "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
+    "bits behind the last byte": "dGhlIHNhbXBsZSBub25jZR==",
     "beyond ASCII": "é" * 22 + "==",
 }
 
@@ -131,6 +132,10 @@ def test_key_that_is_not_16_bytes_in_base64_is_refused(key: str) -> None:
 
     assert str(error) == "Sec-WebSocket-Key is not 16 bytes in base64"
     assert (error.status, error.fault) == (400, HandshakeFault.BAD_FIRST_SECURITY_KEY)
+
+
+def test_subprotocol_that_is_no_token_is_refused() -> None:
+    assert refusal(request(RFC6455, sec_websocket_protocol="chat room")).status == 400
 
 
 @pytest.mark.parametrize("missing", ["sec-websocket-key1", "sec-websocket-key2", "origin"])

@@ -12,10 +12,11 @@ from wsproto.events import Event as WsprotoEvent
 from wsproto.events import Ping as WsprotoPing
 from wsproto.events import Pong as WsprotoPong
 
+from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.http import Request
-from roomcast.protocol.rfc6455 import Decoder, accept, accept_token, encode, encode_close
+from roomcast.protocol.rfc6455 import Decoder, accept, accept_token, encode, encode_close, subprotocols
 from tests.protocol.clients import frame, pieces, told
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION
@@ -61,9 +62,18 @@ def test_the_first_subprotocol_offered_is_taken(offered: list[str]) -> None:
     assert accept(request(*offered)).endswith(b"\r\nSec-WebSocket-Protocol: Chat\r\n\r\n")
 
 
-@pytest.mark.parametrize("offered", [[], [""], [", ,"]])
-def test_no_subprotocol_is_given_to_who_offered_none(offered: list[str]) -> None:
-    assert b"Sec-WebSocket-Protocol" not in accept(request(*offered))
+def test_no_subprotocol_is_given_to_who_offered_none() -> None:
+    assert b"Sec-WebSocket-Protocol" not in accept(request())
+
+
+@pytest.mark.parametrize(
+    "offered", [[""], [", ,"], ["a b"], ["a/b"], ['"a"'], ["\xe9"], ["a\tb"], ["a, a"], ["a", "a"]]
+)
+def test_subprotocols_that_are_no_list_of_different_tokens_are_refused(offered: list[str]) -> None:
+    with pytest.raises(HandshakeError, match="not a list of different tokens") as caught:
+        subprotocols(request(*offered))
+
+    assert caught.value.status == 400
 
 
 # What the server says

@@ -91,15 +91,19 @@ def _check_rfc6455(request: Request) -> None:
         raise HandshakeError(
             f"Sec-WebSocket-Key is not {_KEY_SIZE} bytes in base64", fault=HandshakeFault.BAD_FIRST_SECURITY_KEY
         )
+    rfc6455.subprotocols(request)
 
 
 def _is_key(key: str) -> bool:
     """Tell whether this is "a base64-encoded value that, when decoded, is 16 bytes in length" (4.2.1)."""
     try:
-        return len(binascii.a2b_base64(key, strict_mode=True)) == _KEY_SIZE
+        decoded = binascii.a2b_base64(key, strict_mode=True)
     except ValueError:
         # Of which binascii.Error is one; a character beyond ASCII is another.
         return False
+    # 16 bytes leave four bits of the last letter over, which "MUST be set to zero by
+    # conforming encoders" (RFC 4648, 3.5). Or one key would have sixteen spellings.
+    return len(decoded) == _KEY_SIZE and binascii.b2a_base64(decoded, newline=False).decode() == key
 
 
 def _missing(message: str) -> HandshakeError:

@@ -54,12 +54,15 @@ def check(request: Request) -> None:
 
     Raises:
         HandshakeError: With status 400, if Host, Origin or a key is missing,
-            or a key hides no number.
+            a key hides no number, or a subprotocol is not ASCII.
     """
     for name in ("Host", "Origin", "Sec-WebSocket-Key1", "Sec-WebSocket-Key2"):
         if request.get(name.lower()) is None:
             raise HandshakeError(f"{name} is missing", fault=HandshakeFault.MISSING_HEADER_KEYS)
     _numbers(request.get("sec-websocket-key1") or "", request.get("sec-websocket-key2") or "")
+    if not (request.get("sec-websocket-protocol") or "").isascii():
+        # Its first word goes into our answer.
+        raise HandshakeError("Sec-WebSocket-Protocol holds a byte beyond ASCII")
 
 
 def key_number(key: str, *, fault: HandshakeFault = HandshakeFault.BAD_FIRST_SECURITY_KEY) -> int:

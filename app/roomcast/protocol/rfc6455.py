@@ -20,11 +20,11 @@ import hashlib
 import struct
 from typing import Final
 
-from roomcast.protocol.errors import FrameError, broken_rule, over_limit
+from roomcast.protocol.errors import FrameError, HandshakeError, broken_rule, over_limit
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
 from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, Opcode, mask, may_be_received, may_be_sent
 from roomcast.protocol.header import FINAL, LENGTH_IN_2_BYTES, LENGTH_IN_8_BYTES, MASKED, read_header
-from roomcast.protocol.http import Request
+from roomcast.protocol.http import Request, is_token
 from roomcast.protocol.incoming import Incoming, check_utf8
 
 # "258EAFA5-…": any server that did not mean to speak WebSocket would not know
@@ -65,11 +65,26 @@ def accept(request: Request) -> bytes:
         "Connection: Upgrade",
         f"Sec-WebSocket-Accept: {accept_token(request.get('sec-websocket-key') or '')}",
     ]
-    # Not request.tokens(): a subprotocol's case counts, and is compared.
-    offered = [name.strip() for name in ",".join(request.all("sec-websocket-protocol")).split(",")]
-    if first := next(filter(None, offered), None):
-        lines.append(f"Sec-WebSocket-Protocol: {first}")
+    if offered := subprotocols(request):
+        lines.append(f"Sec-WebSocket-Protocol: {offered[0]}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+
+
+def subprotocols(request: Request) -> list[str]:
+    """Return the subprotocols that are offered, in their order.
+
+    Raises:
+        HandshakeError: With status 400, if there is the header and it names none,
+            one twice, or one that is no token (4.1): the first goes into our answer.
+    """
+    lines = request.all("sec-websocket-protocol")
+    if not lines:
+        return []
+    # Not request.tokens(): a subprotocol's case counts, and is compared.
+    names = [stripped for name in ",".join(lines).split(",") if (stripped := name.strip(" \t"))]
+    if not names or not all(map(is_token, names)) or len(set(names)) < len(names):
+        raise HandshakeError("Sec-WebSocket-Protocol is not a list of different tokens")
+    return names
 
 
 def encode(opcode: Opcode, payload: bytes) -> bytes:
