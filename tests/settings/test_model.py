@@ -153,6 +153,19 @@ def test_pong_is_awaited_until_the_next_ping_at_most(ping_interval_s: int) -> No
     assert Settings(limits=LimitSettings(ping_interval_s=ping_interval_s, pong_timeout_s=10))
 
 
+def test_fragments_of_one_message_fit_into_the_burst() -> None:
+    limits = {"fragments_max": 201, "fragments_per_s": 100}
+
+    assert "limits.fragments_per_s = 100 lets no message of fragments_max = 201 frames pass" in disagreement(
+        limits=limits
+    )
+
+
+@pytest.mark.parametrize(("fragments_max", "fragments_per_s"), [(200, 100), (0, 100), (201, 0)])
+def test_message_of_all_its_fragments_passes(fragments_max: int, fragments_per_s: int) -> None:
+    assert Settings(limits=LimitSettings(fragments_max=fragments_max, fragments_per_s=fragments_per_s))
+
+
 def test_disagreement_counts_for_limits_that_a_template_inherits() -> None:
     assert "message_max_bytes = 4000000" in disagreement(limits={"message_max_bytes": 4_000_000})
 

@@ -25,7 +25,12 @@ from tests.running import Relay, settings
 from tests.wire import Wire
 
 _NO_LIMITS = HandshakeLimits(
-    handshakes_max=0, handshake_timeout_s=10, head_max_bytes=16_384, headers_max=100, fragments_max=0
+    handshakes_max=0,
+    handshake_timeout_s=10,
+    head_max_bytes=16_384,
+    headers_max=100,
+    fragments_max=0,
+    fragments_per_s=0,
 )
 
 NOBODY_IS_TRUSTED = Forwarding(TrustedProxies([]))

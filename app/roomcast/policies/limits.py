@@ -91,6 +91,54 @@ class MemberRate:
         return exceeded
 
 
+class FrameRate:
+    """How many frames of one kind a member may send a second, and ``BURST_S`` times that at once.
+
+    It keeps nothing of any member. What one has sent is a single number, which
+    whoever reads its frames keeps for it: the second at which this rate will
+    have made up for all of them. Nearly everybody sends a pong now and then, so
+    nearly everybody would have a bucket, of 150 bytes; a number has 24.
+
+    Args:
+        limit: The name of the setting.
+        per_s: 0 is no limit.
+
+    Raises:
+        ValueError: If ``per_s`` is below 0.
+
+    Source: the generic cell rate algorithm of ITU-T I.371, as "virtual scheduling".
+    """
+
+    __slots__ = ("_ahead_max_s", "_interval_s", "limit", "per_s")
+
+    def __init__(self, limit: str, per_s: int) -> None:
+        if per_s < 0:
+            raise ValueError(f"{limit} = {per_s} must not be below 0")
+        self.limit = limit
+        self.per_s = per_s
+        self._interval_s = 1 / per_s if per_s else 0.0
+        # In the middle between the last frame that passes and the first that
+        # does not: a sum of two hundred intervals is not exact.
+        self._ahead_max_s = BURST_S - self._interval_s / 2
+
+    def admit(self, even_s: float, now_s: float) -> float | None:
+        """Count one frame and return the new number; or count nothing and return None if it is one too many.
+
+        Args:
+            even_s: What the last call returned for this member; 0 if there was none.
+            now_s: Now.
+        """
+        if not self._interval_s:
+            return even_s
+        ahead_s = even_s - now_s
+        # Nobody is ever further ahead than a burst: else the clock was set back.
+        if not 0 <= ahead_s <= BURST_S + self._interval_s:
+            even_s = now_s
+        elif ahead_s > self._ahead_max_s:
+            return None
+        return even_s + self._interval_s
+
+
 def address_group(address: str) -> str | None:
     """Return what ``connections_per_address`` counts: an IPv4 address, or the /64 of an IPv6 one.
 

@@ -26,6 +26,7 @@ from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, Opcode, mask, ma
 from roomcast.protocol.header import FINAL, LENGTH_IN_2_BYTES, LENGTH_IN_8_BYTES, MASKED, read_header
 from roomcast.protocol.http import Request, is_token
 from roomcast.protocol.incoming import Incoming, check_utf8
+from roomcast.protocol.rates import FrameRates
 
 # "258EAFA5-…": any server that did not mean to speak WebSocket would not know
 # this string, so it cannot be tricked into a 101 (1.3).
@@ -129,23 +130,33 @@ class Decoder:
         fragments_max: The most frames that one message may be cut into; 0: any.
         frame_counts: Sixteen counters, one per opcode, usually shared between
             connections. A frame is counted when all of it has been accepted.
+        rates: How often frames may come that end no message; None: any.
     """
 
     __slots__ = (
+        "_control_even_s",
+        "_fragments_even_s",
         "_fragments_max",
         "_frame_counts",
         "_held",
         "_incoming",
         "_message_max_bytes",
+        "_rates",
         "_whole_max_bytes",
         "is_over",
     )
 
-    def __init__(self, *, message_max_bytes: int, fragments_max: int, frame_counts: list[int]) -> None:
+    def __init__(
+        self, *, message_max_bytes: int, fragments_max: int, frame_counts: list[int], rates: FrameRates | None = None
+    ) -> None:
         self._message_max_bytes = message_max_bytes
         self._whole_max_bytes = min(message_max_bytes or 0xFFFF, 0xFFFF)
         self._fragments_max = fragments_max
         self._frame_counts = frame_counts
+        self._rates = rates
+        # Integers until the first such frame: a float of its own is 24 bytes.
+        self._control_even_s: float = 0
+        self._fragments_even_s: float = 0
         self.is_over = False
         """Whether the last event has been a ``Close`` or a ``Failed``: feed it nothing more."""
         # A header, or a control frame, of which the end has not come: 131
@@ -228,6 +239,8 @@ class Decoder:
         end = start + 6 + length
         if end > len(data):
             return self._hold(data, start)
+        if self._rates is not None and opcode is not _CLOSE:
+            self._control_even_s = self._rates.control(self._control_even_s)
         events.append(_control_event(opcode, mask(data[start + 6 : end], data[start + 2 : start + 6])))
         self._frame_counts[opcode] += 1
         if opcode is not _CLOSE:
@@ -265,6 +278,8 @@ class Decoder:
             if incoming.is_final:
                 events.append(Message(incoming.opcode, bytes(incoming.payload)))
                 self._incoming = None
+            elif self._rates is not None:
+                self._fragments_even_s = self._rates.fragment(self._fragments_even_s)
         return end
 
 

@@ -71,6 +71,7 @@ def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
         message_max_bytes=room.message_max_bytes or 0,
         messages_per_s=room.messages_per_s or 0,
         bytes_per_s=room.bytes_per_s or 0,
+        control_frames_per_s=room.control_frames_per_s or 0,
         greeting=room.greeting,
     )
 

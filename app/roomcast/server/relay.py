@@ -168,6 +168,7 @@ class Server:
             head_max_bytes=limits.head_max_bytes,
             headers_max=limits.headers_max,
             fragments_max=limits.fragments_max,
+            fragments_per_s=limits.fragments_per_s,
         )
         page = _page(is_demo=settings.server.demo)
         return Entry(self.admission, membership, formats, handshakes, page, self.forwarding)

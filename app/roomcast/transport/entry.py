@@ -26,6 +26,7 @@ from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.http import HeadDecoder, Request, response
 from roomcast.relay.message import Kind
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
+from roomcast.transport.frame_rates import FrameRates
 from roomcast.transport.introduction import Introduction
 from roomcast.transport.membership import Membership
 from roomcast.transport.visitor import Visitor
@@ -56,6 +57,7 @@ class HandshakeLimits:
     head_max_bytes: int
     headers_max: int
     fragments_max: int
+    fragments_per_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,10 @@ class Entry:
         self._limits = limits
         self._page = page
         self._introduction = Introduction(forwarding, membership)
+        self._rates = {
+            template.name: FrameRates(template.control_frames_per_s, limits.fragments_per_s, membership.clock)
+            for template in admission.templates
+        }
         self._in_flight = 0
         self._turned_away = 0
 
@@ -232,6 +238,7 @@ class Entry:
             message_max_bytes=template.message_max_bytes,
             fragments_max=self._limits.fragments_max,
             frame_counts=membership.counters.frames_received[dialect],
+            rates=self._rates[template.name],
         )
         rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
         member = WebSocketMember(connection, visitor.raw, wire_format, rate, visitor.address, membership)
