@@ -20,6 +20,9 @@ from tests.wire import CLOSE, CLOSING, PING, PONG, Address, Goodbye, Rfc6455Clie
 ROOM: Final = "/rooms/hostile"
 """The room that attackers enter. Honest members are in it, and hear whatever gets through."""
 
+IMPATIENT: Final = ("limits.handshake_timeout_s=0.3", "limits.close_timeout_s=0.3")
+"""Settings for what is about time: nobody should wait ten seconds for a test."""
+
 Counts: TypeAlias = Mapping[str, int]
 """By how much each series of ``/metrics`` goes up, named as it stands there."""
 

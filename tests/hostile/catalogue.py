@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from tests.hostile import (
+    frames_closes,
+    frames_headers,
+    frames_hixie76,
+    frames_limits,
+    frames_texts,
     heads_hixie76,
     heads_hosts,
     heads_lengths,
@@ -27,5 +32,10 @@ GROUPS: Final[dict[str, list[Case]]] = {
         heads_sizes,
         heads_strangers,
         heads_hixie76,
+        frames_headers,
+        frames_texts,
+        frames_closes,
+        frames_limits,
+        frames_hixie76,
     )
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.hostile.cases import (
+    IMPATIENT,
     ROOM,
     Case,
     Refused,
@@ -21,9 +22,6 @@ from tests.hostile.steps import drip, read_until, reset, shut
 from tests.wire import KEY1, KEY2, KEY3, TOKEN, get, hixie76_head
 
 MALFORMED: Final = Refused(400, "malformed")
-
-IMPATIENT: Final = ("limits.handshake_timeout_s=0.3", "limits.close_timeout_s=0.3")
-"""For what is about time: nobody should wait ten seconds for a test."""
 
 _UPGRADE: Final = ("Upgrade: WebSocket", "Connection: Upgrade")
 _ORIGIN: Final = "Origin: http://relay.example"

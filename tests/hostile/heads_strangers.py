@@ -29,6 +29,7 @@ _STRANGERS: Final = {
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9),
     "HTTP/2, its first word": b"PRI ",
     "a PROXY header of version 2": b"\r\n\r\n\x00\r\nQUIT\n" + bytes(16),
+    "a PROXY header of version 1": b"PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nGET / HTTP/1.1\r\n",
     "SOCKS 4": b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00",
     "SOCKS 5": b"\x05\x01\x00",
     "MQTT": b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04evil",
@@ -52,7 +53,6 @@ _STRANGERS: Final = {
 }
 
 _METHODS: Final = {
-    "a PROXY header of version 1": b"PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nGET / HTTP/1.1\r\n",
     "SMTP": b"HELO relay.example\r\n",
     "FTP": b"USER anonymous\r\n",
     "IRC": b"NICK evil\r\n",

@@ -10,9 +10,18 @@ from tests.wire import Frame, Rfc6455Client, shake_hands_hixie76, shake_hands_rf
 Act = Callable[[Attacker], None]
 
 
+ELSEWHERE = "/rooms/elsewhere"
+"""A room without honest members, for attacks of which nobody can say how much gets through."""
+
+
 def join(attacker: Attacker) -> None:
     """Enter the room as a client of RFC 6455 does."""
     shake_hands_rfc6455(attacker.wire, ROOM)
+
+
+def join_elsewhere(attacker: Attacker) -> None:
+    """Enter another room, likewise."""
+    shake_hands_rfc6455(attacker.wire, ELSEWHERE)
 
 
 def join_hixie76(attacker: Attacker) -> None:
