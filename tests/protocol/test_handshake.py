@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.http import HeadDecoder, Request
@@ -191,6 +192,13 @@ def test_hixie76_is_accepted_in_its_own_words() -> None:
         b"Sec-WebSocket-Location: wss://relay.example/rooms/lobby?a=b\r\n"
         b"\r\n"
     )
+
+
+def test_rfc6455_is_told_what_was_agreed_on_and_hixie76_knows_no_extensions() -> None:
+    extensions = b"\r\nSec-WebSocket-Extensions: " + Agreement(10, is_window_named=True).header.encode() + b"\r\n"
+
+    assert extensions in accept(request(RFC6455), Dialect.RFC6455, agreement=Agreement(10, is_window_named=True))
+    assert b"Extensions" not in accept(request(HIXIE76), Dialect.HIXIE76, agreement=Agreement())
 
 
 @pytest.mark.parametrize(("headers", "dialect"), [(RFC6455, Dialect.RFC6455), (HIXIE76, Dialect.HIXIE76)])
