@@ -96,6 +96,10 @@ def has_module(name: str, _: pytest.Config) -> bool:
     return find_spec(name) is not None
 
 
+def has_installed(name: str, _: pytest.Config) -> bool:
+    return Path(sys.prefix, name).exists()
+
+
 @cache
 def has_package_index(name: str, _: pytest.Config) -> bool:
     # Ask with pip, not with a socket: only pip knows which index this machine uses, and through what.
@@ -121,6 +125,7 @@ def has_python27(_: str, __: pytest.Config) -> bool:
 NEEDS: Final[dict[str, Callable[[str, pytest.Config], bool]]] = {
     "executable": has_executable,
     "option": has_option,
+    "installed": has_installed,
     "module": has_module,
     "package": has_package_index,
     "ipv6": has_ipv6,

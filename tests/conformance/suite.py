@@ -1,6 +1,6 @@
 """The Autobahn testsuite at work: its client in a process of its own, and a relay of ours that it speaks to.
 
-The client runs under Python 2.7 (see ``fuzzing_client.py``) and says each verdict as soon as
+The client runs under Python 2.7 (see ``fuzzing_client_27.py``) and says each verdict as soon as
 it has one. The relay runs as operators start it, with ``relay.toml``.
 """
 
@@ -95,7 +95,7 @@ def _order(relay: RelayProcess, cases: Sequence[str], messages: int | None) -> d
 @contextmanager
 def _client(order: dict[str, Any], errors: IO[str]) -> Iterator[Iterable[str]]:
     """Run the suite's client, and hand over the lines that it says."""
-    command: list[str | Path] = [install(), HERE / "fuzzing_client.py", json.dumps(order)]
+    command: list[str | Path] = [install(), HERE / "fuzzing_client_27.py", json.dumps(order)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as client:
         assert client.stdout is not None
         watchdog = Timer(_RUN_TIMEOUT_S, client.kill)

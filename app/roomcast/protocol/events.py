@@ -51,9 +51,4 @@ class Failed:
     error: FrameError
 
 
-@dataclass(slots=True)
-class More:
-    """Enough was inflated for one turn: bytes wait to be read, and ``receive(b"")`` goes on. Always the last event."""
-
-
-Event: TypeAlias = Message | Ping | Pong | Close | Failed | More
+Event: TypeAlias = Message | Ping | Pong | Close | Failed
