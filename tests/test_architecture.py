@@ -39,7 +39,7 @@ VALUES_ONLY: Final = frozenset(
     }
 )
 PURE: Final = {
-    "protocol": VALUES_ONLY | {"h11"},
+    "protocol": VALUES_ONLY | {"h11", "zlib"},
     "relay": VALUES_ONLY,
     "policies": VALUES_ONLY | {"idna"},
 }

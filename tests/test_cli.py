@@ -59,6 +59,14 @@ def test_check_prints_every_value_and_where_it_came_from(monkeypatch: pytest.Mon
     assert ["rooms[0].bytes_per_s", "262144", "as limits.bytes_per_s"] in rows
 
 
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_network_that_is_none_is_a_mistake_in_the_configuration(command: str) -> None:
+    result = run(command, "--set", "server.trusted_proxies=10.0.0.1/8")
+
+    assert result.exit_code == 2
+    assert 'trusted_proxies "10.0.0.1/8": has bits set behind its length: write "10.0.0.0/8"' in result.stderr
+
+
 def test_check_cuts_and_wraps_nothing_for_a_pipe() -> None:
     allow = ",".join(f"https://page{number}.example.com" for number in range(20))
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from roomcast.settings import RoomSettings, Settings, load
+from roomcast.settings.model import OWN_LIMITS
 
 CONFIG = Path(__file__).parent.parent / "config"
 MANUAL = (CONFIG / "roomcast.toml").read_text("utf-8")
@@ -41,7 +42,7 @@ def values_in(text: str) -> dict[str, Any]:
 def inherited_values() -> dict[str, Any]:
     settings = Settings()
     room = settings.rooms[0].inherit(settings.limits)
-    limits = {f"rooms.{key}": getattr(room, key) for key in ("message_max_bytes", "messages_per_s", "bytes_per_s")}
+    limits = {f"rooms.{key}": getattr(room, key) for key in OWN_LIMITS}
     return {**limits, "rooms.origins": {"allow": list(settings.origins.allow)}}
 
 

@@ -17,7 +17,7 @@ import pytest
 from roomcast.policies.hits import no_hits
 from tests.running import Relay, Serve
 from tests.transport.rooms import LOBBY, numbered, rooms, stall
-from tests.wire import BINARY, CONTINUATION, TEXT, Goodbye, Rfc6455Client, frame, rfc6455_head
+from tests.wire import BINARY, CLOSE, CONTINUATION, PING, TEXT, Goodbye, Rfc6455Client, frame, rfc6455_head
 
 NEXT_DOOR = "/rooms/next-door"
 """A room in which nobody exceeds anything."""
@@ -155,9 +155,26 @@ def burst_of_bytes_and_more(relay: Relay) -> Iterator[None]:
     assert read_to_goodbye(member) == Goodbye(1008, "rate limit=bytes_per_s")
 
 
+def burst_of_pings_and_more(relay: Relay) -> Iterator[None]:
+    member = relay.join()
+    check_echoed(member, [b"1", b"2"], frame(PING, b"1") + frame(PING, b"2"))
+    yield
+    member.wire.send(frame(PING) * 50)
+    assert read_to_goodbye(member) == Goodbye(1008, "rate limit=control_frames_per_s")
+
+
+def burst_of_fragments_and_more(relay: Relay) -> Iterator[None]:
+    member = relay.join()
+    message = frame(TEXT, b"a", is_final=False) + frame(CONTINUATION, b"b")
+    check_echoed(member, [b"ab"] * 2, message * 2)
+    yield
+    member.wire.send(message * 50)
+    assert read_to_goodbye(member) == Goodbye(1008, "rate limit=fragments_per_s")
+
+
 def read_to_goodbye(member: Rfc6455Client) -> Goodbye:
-    """Return what the close frame says, behind messages; how many of them passed is the clock's business."""
-    while (got := member.read_frame()).opcode in (TEXT, BINARY):
+    """Return what the close frame says, behind all that passed; how much that is, is the clock's business."""
+    while (got := member.read_frame()).opcode != CLOSE:
         pass
     member.close()
     return Goodbye(int.from_bytes(got.payload[:2], "big"), got.payload[2:].decode())
@@ -194,6 +211,8 @@ def reader_behind_and_what_it_misses(relay: Relay) -> Iterator[None]:
         pass
 
 
+FRAGMENTS = "[limits]\nfragments_max = 2\nfragments_per_s = 1"
+
 CASES = [
     Case("connections_max", "refused", "[limits]\nconnections_max = 3", third_connection_and_fourth),
     Case("handshakes_max", "refused", "[limits]\nhandshakes_max = 2", second_handshake_in_flight_and_third),
@@ -206,6 +225,8 @@ CASES = [
         "message_max_bytes", "closed", rooms(echo=True, message_max_bytes=1000), message_of_the_size_and_one_byte_more
     ),
     Case("fragments_max", "closed", rooms(echo=True) + "[limits]\nfragments_max = 3", three_fragments_and_four),
+    Case("control_frames_per_s", "closed", rooms(control_frames_per_s=1), burst_of_pings_and_more),
+    Case("fragments_per_s", "closed", rooms(echo=True) + FRAGMENTS, burst_of_fragments_and_more),
     Case("messages_per_s", "closed", rooms(echo=True, messages_per_s=1), burst_of_messages_and_more),
     Case("bytes_per_s", "closed", rooms(echo=True, bytes_per_s=1000, message_max_bytes=2000), burst_of_bytes_and_more),
     Case("lag_max_bytes", "closed", rooms(lag_max_bytes=131_072), reader_behind_and_too_far_behind),

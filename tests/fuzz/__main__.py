@@ -57,27 +57,32 @@ def run(target: Target, seconds: int, learned: Path, findings: Path) -> bool:
             target,
             str(learned),
             *([f"-dict={words}"] if target.words else []),
-            f"-artifact_prefix={scratch}/finding-",
+            f"-artifact_prefix={scratch}/found-",
             f"-max_total_time={seconds}",
             f"-max_len={INPUT_MAX_BYTES}",
             f"-timeout={INPUT_TIMEOUT_S}",
             f"-rss_limit_mb={MEMORY_MAX_MIB}",
             "-print_final_stats=1",
         )
-        found = [path.read_bytes() for path in Path(scratch).glob("finding-*")]
-    for data in found:
-        print(f"{target.name}: {explain(target, data, findings / target.name)}", flush=True)
+        for path in Path(scratch).glob("found-*"):
+            kind = path.name.split("-")[1]
+            print(f"{target.name}: {explain(target, kind, path.read_bytes(), findings / target.name)}", flush=True)
     return status == 0
 
 
-def explain(target: Target, data: bytes, directory: Path) -> Path:
-    """Write a finding under a name that says what is wrong with it."""
-    try:
-        target.check(data)
-    except Exception as error:
-        return corpus.add(directory, data, corpus.name_finding(error))
-    # It passes here, and is slow or big there, or depends on what went before.
-    return corpus.add(directory, data, f"{corpus.FINDING}slow-or-big-")
+def explain(target: Target, kind: str, data: bytes, directory: Path) -> Path:
+    """Write a finding under a name that says what is wrong with it.
+
+    ``kind`` is libFuzzer's: crash, timeout, oom, slow. Only a crash is tried
+    again: what took too long there would take as long here.
+    """
+    name = f"{corpus.FINDING}{kind}-"
+    if kind == "crash":
+        try:
+            target.check(data)
+        except Exception as error:
+            name = corpus.name_finding(error)
+    return corpus.add(directory, data, name)
 
 
 def minimise(target: Target, learned: Path) -> None:

@@ -26,16 +26,17 @@ def test_atheris_finds_nothing_in_a_short_run(
 def test_a_finding_is_written_down_under_the_name_of_the_promise_that_it_breaks(tmp_path: Path) -> None:
     target = Target("broken", broken, no_seeds)
 
-    path = fuzz.explain(target, b"\x00\xff", tmp_path)
+    path = fuzz.explain(target, "crash", b"\x00\xff", tmp_path)
 
     assert path.name.startswith("finding-a-byte-that-is-not-ascii-")
     assert path.read_bytes() == b"\x00\xff"
 
 
-def test_a_finding_that_breaks_no_promise_was_too_slow_or_too_big(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "data"), [("timeout", b"\xff"), ("oom", b"\xff"), ("crash", b"\x00")])
+def test_a_finding_that_breaks_no_promise_here_is_named_after_its_kind(kind: str, data: bytes, tmp_path: Path) -> None:
     target = Target("broken", broken, no_seeds)
 
-    assert fuzz.explain(target, b"\x00", tmp_path).name.startswith("finding-slow-or-big-")
+    assert fuzz.explain(target, kind, data, tmp_path).name.startswith(f"finding-{kind}-")
 
 
 def broken(data: bytes) -> None:

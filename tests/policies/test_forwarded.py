@@ -301,6 +301,11 @@ def test_entry_that_breaks_a_rule_or_hides_its_client_ends_the_reading(last: str
     assert by_forwarded(f"for={EVIL}, {last}, for={INNER};proto=http").address == INNER
 
 
+def test_entry_of_many_blanks_is_read_once_and_not_in_all_the_ways_that_there_are() -> None:
+    assert by_forwarded("; " * 200 + "(") == UNKNOWN
+    assert by_forwarded("; " * 200 + f"for={ADA}").address == ADA
+
+
 # --- whom to believe
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomcast.policies.limits import AddressCounts, MemberRate, address_group
+from roomcast.policies.limits import AddressCounts, FrameRate, MemberRate, address_group
 
 
 def test_a_member_may_send_twice_its_rate_of_messages_at_once() -> None:
@@ -69,6 +69,76 @@ def test_a_rate_whose_burst_is_no_whole_message_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"messages_per_s = 0\.4 would let no message pass; 0\.5 would"):
         MemberRate(0.4, 0)
     assert MemberRate(0.5, 0).admit(1, now_s=0.0) is None
+
+
+# --- frames
+
+
+class Sender:
+    """One member's frames, and the number that is kept for it."""
+
+    def __init__(self, rate: FrameRate) -> None:
+        self._rate = rate
+        self._even_s: float = 0
+
+    def send(self, now_s: float) -> bool:
+        admitted = self._rate.admit(self._even_s, now_s)
+        if admitted is None:
+            return False
+        self._even_s = admitted
+        return True
+
+
+@pytest.mark.parametrize("per_s", [1, 3, 7, 50, 2048])
+@pytest.mark.parametrize("now_s", [0.0, 1.0, 987_654.321])
+def test_a_member_may_send_twice_its_rate_of_frames_at_once_and_one_more_is_too_many(per_s: int, now_s: float) -> None:
+    member = Sender(FrameRate("control_frames_per_s", per_s))
+
+    assert all(member.send(now_s) for _ in range(2 * per_s))
+    assert not member.send(now_s)
+    # What was one too many was not counted: time enough for one lets one pass.
+    assert [member.send(now_s + 1 / per_s) for _ in range(2)] == [True, False]
+
+
+def test_a_member_that_keeps_to_its_rate_of_frames_is_never_refused() -> None:
+    member = Sender(FrameRate("control_frames_per_s", 8))
+
+    assert all(member.send(tick / 8) for tick in range(1000))
+
+
+def test_a_silent_member_saves_up_no_more_frames_than_the_burst() -> None:
+    member = Sender(FrameRate("control_frames_per_s", 2))
+
+    assert [member.send(1e6) for _ in range(5)] == [True] * 4 + [False]
+    assert [member.send(2e6) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_a_clock_that_is_set_back_costs_a_member_no_frame() -> None:
+    member = Sender(FrameRate("control_frames_per_s", 1))
+
+    assert [member.send(now_s) for now_s in (1000.0, 1000.0, 1000.0, 10.0)] == [True, True, False, True]
+
+
+def test_members_of_one_rate_do_not_count_for_each_other() -> None:
+    rate = FrameRate("control_frames_per_s", 1)
+    ada, bob = Sender(rate), Sender(rate)
+
+    assert [ada.send(5.0) for _ in range(3)] == [True, True, False]
+    assert [bob.send(5.0) for _ in range(3)] == [True, True, False]
+
+
+def test_a_rate_of_0_lets_every_frame_pass() -> None:
+    member = Sender(FrameRate("control_frames_per_s", 0))
+
+    assert all(member.send(5.0) for _ in range(10_000))
+
+
+def test_a_rate_of_frames_below_zero_is_an_error() -> None:
+    with pytest.raises(ValueError, match="fragments_per_s = -1 must not be below 0"):
+        FrameRate("fragments_per_s", -1)
+
+
+# --- addresses
 
 
 @pytest.mark.parametrize(
@@ -142,6 +212,15 @@ def test_what_is_not_counted_is_never_refused() -> None:
     assert all(counts.admit(address) for address in ("127.0.0.1", "127.0.0.1", "", ""))
     counts.release("127.0.0.1")
     assert len(counts) == 0
+
+
+def test_address_that_is_said_to_be_a_proxy_s_is_never_counted_nor_given_back() -> None:
+    counts = AddressCounts(limit=1, is_proxy={"203.0.113.9"}.__contains__)
+
+    assert all(counts.admit("203.0.113.9") for _ in range(3))
+    assert counts.admit("203.0.113.10")
+    counts.release("203.0.113.9")
+    assert not counts.admit("203.0.113.10")
 
 
 def test_without_a_limit_nothing_is_counted() -> None:

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roomcast.protocol import hixie76, rfc6455
-from roomcast.protocol.connection import Close, Connection, Event, Failed, Message, Ping, Pong, Sendable
+from roomcast.protocol.connection import Close, Connection, Event, Failed, Message, More, Ping, Pong, Sendable
 from roomcast.protocol.errors import FrameError
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.handshake import Dialect
-from tests.protocol.clients import frame, pieces, told
+from tests.protocol.clients import all_events, deflated, frame, pieces, told
 
 TEXT, BINARY = Opcode.TEXT, Opcode.BINARY
 BOTH = pytest.mark.parametrize("dialect", Dialect)
@@ -20,10 +20,19 @@ FAULT = {Dialect.RFC6455: b"\x83\x80", Dialect.HIXIE76: b"\x80" * 11}
 
 
 def connection(
-    dialect: Dialect, *, message_max_bytes: int = 0, fragments_max: int = 0, frame_counts: list[int] | None = None
+    dialect: Dialect,
+    *,
+    message_max_bytes: int = 0,
+    fragments_max: int = 0,
+    frame_counts: list[int] | None = None,
+    may_inflate: bool = False,
 ) -> Connection:
     return Connection(
-        dialect, message_max_bytes=message_max_bytes, fragments_max=fragments_max, frame_counts=frame_counts
+        dialect,
+        message_max_bytes=message_max_bytes,
+        fragments_max=fragments_max,
+        frame_counts=frame_counts,
+        may_inflate=may_inflate,
     )
 
 
@@ -82,6 +91,15 @@ def test_connections_can_share_their_counts(dialect: Dialect) -> None:
         connection(dialect, frame_counts=counts).receive(HELLO[dialect] + GOODBYE[dialect])
 
     assert (counts[TEXT], counts[Opcode.CLOSE], sum(counts)) == (3, 3, 6)
+
+
+def test_a_compressed_message_comes_out_where_it_was_agreed_on_and_is_a_fault_elsewhere() -> None:
+    stream = frame(TEXT, deflated(b"hello"), is_compressed=True)
+
+    assert connection(Dialect.RFC6455, may_inflate=True).receive(stream) == [Message(TEXT, b"hello")]
+    (failed,) = connection(Dialect.RFC6455).receive(stream)
+    assert isinstance(failed, Failed)
+    assert failed.error.close_code is CloseCode.PROTOCOL_ERROR
 
 
 def test_a_hixie76_frame_that_is_discarded_says_nothing() -> None:
@@ -191,6 +209,17 @@ def test_an_idle_connection_is_less_than_250_bytes(dialect: Dialect) -> None:
     assert (decoder._held, decoder._incoming) == (b"", None)
 
 
+def test_an_idle_connection_holds_nothing_of_zlib() -> None:
+    member = connection(Dialect.RFC6455, message_max_bytes=65536, may_inflate=True)
+    member.receive(frame(TEXT, deflated(b"hello" * 1000), is_compressed=True))
+
+    decoder = member._decoder
+
+    assert isinstance(decoder, rfc6455.Decoder)
+    assert sys.getsizeof(member) + sys.getsizeof(decoder) < 250
+    assert (decoder._held, decoder._incoming) == (b"", None)
+
+
 # However the bytes are cut
 
 
@@ -199,6 +228,18 @@ rfc6455_frames = st.builds(
     st.sampled_from([0, 0, 1, 1, 2, 8, 9, 10, 0x41, 3]),
     st.one_of(st.binary(max_size=140), st.text(max_size=60).map(str.encode), st.just(b"\x03\xe8bye")),
     is_final=st.booleans(),
+)
+compressed_frames = st.builds(
+    lambda opcode, payload, cut, is_final: frame(opcode, payload[cut:], is_final=is_final, is_compressed=opcode > 0),
+    st.sampled_from([0, 1, 1, 2, 9]),
+    st.one_of(
+        st.text(max_size=60).map(lambda text: deflated(text.encode())),
+        st.binary(max_size=200).map(lambda payload: deflated(payload, flushed_every=50)),
+        st.binary(max_size=20),
+        st.just(bytes.fromhex("f348cdc9c9070000")),
+    ),
+    st.sampled_from([0, 0, 0, 1, 5]),
+    st.booleans(),
 )
 hixie76_frames = st.one_of(
     st.text(max_size=60).map(lambda text: b"\x00" + text.encode() + b"\xff"),
@@ -218,10 +259,14 @@ def streams(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
     return stream
 
 
-def check_that_cuts_do_not_matter(dialect: Dialect, stream: bytes, cuts: list[int], limit: int) -> None:
+def check_that_cuts_do_not_matter(
+    dialect: Dialect, stream: bytes, cuts: list[int], limit: int, *, may_inflate: bool = False
+) -> None:
     counts_of_one, counts_of_many = [0] * 16, [0] * 16
-    one = connection(dialect, message_max_bytes=limit, fragments_max=3, frame_counts=counts_of_one)
-    many = connection(dialect, message_max_bytes=limit, fragments_max=3, frame_counts=counts_of_many)
+    one, many = (
+        connection(dialect, message_max_bytes=limit, fragments_max=3, frame_counts=counts, may_inflate=may_inflate)
+        for counts in (counts_of_one, counts_of_many)
+    )
 
     whole = one.receive(stream)
     cut: list[Event] = [event for piece in pieces(stream, cuts) for event in many.receive(piece)]
@@ -244,6 +289,31 @@ cuts = st.lists(st.integers(0, 400), max_size=8)
 def test_rfc6455_does_not_depend_on_how_the_bytes_arrive(stream: bytes, cuts: list[int], limit: int) -> None:
     check_that_cuts_do_not_matter(Dialect.RFC6455, stream, cuts, limit)
     check_that_cuts_do_not_matter(Dialect.RFC6455, stream, list(range(len(stream))), limit)
+
+
+@settings(max_examples=500)
+@given(stream=streams(st.one_of(rfc6455_frames, compressed_frames, compressed_frames)), cuts=cuts, limit=limits)
+def test_compressed_messages_do_not_depend_on_how_the_bytes_arrive(stream: bytes, cuts: list[int], limit: int) -> None:
+    check_that_cuts_do_not_matter(Dialect.RFC6455, stream, cuts, limit, may_inflate=True)
+    check_that_cuts_do_not_matter(Dialect.RFC6455, stream, list(range(len(stream))), limit, may_inflate=True)
+
+
+def test_where_a_connection_pauses_does_not_change_what_it_tells() -> None:
+    bombs = b"".join(
+        frame(BINARY, deflated(bytes(30_000) + b"%d" % number), is_compressed=True) for number in range(40)
+    )
+    paused, whole = connection(Dialect.RFC6455, may_inflate=True), connection(Dialect.RFC6455, may_inflate=True)
+
+    first = paused.receive(bombs)
+    events = all_events(whole.receive, bombs + GOODBYE[Dialect.RFC6455])
+
+    assert first[-1] == More()
+    assert len(first) == 9 + 1
+    assert events == [
+        *first[:-1],
+        *all_events(paused.receive, GOODBYE[Dialect.RFC6455]),
+    ]
+    assert len(events) == 40 + 1
 
 
 @settings(max_examples=500)

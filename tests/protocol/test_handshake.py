@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.http import HeadDecoder, Request
@@ -121,6 +122,7 @@ BAD_KEYS = {
     "base64url": "__________________-_-_==",
     "blank inside": "dGhlIHNhbXBs ZSBub25jZQ==",
     "two keys": "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
+    "bits behind the last byte": "dGhlIHNhbXBsZSBub25jZR==",
     "beyond ASCII": "é" * 22 + "==",
 }
 
@@ -131,6 +133,10 @@ def test_key_that_is_not_16_bytes_in_base64_is_refused(key: str) -> None:
 
     assert str(error) == "Sec-WebSocket-Key is not 16 bytes in base64"
     assert (error.status, error.fault) == (400, HandshakeFault.BAD_FIRST_SECURITY_KEY)
+
+
+def test_subprotocol_that_is_no_token_is_refused() -> None:
+    assert refusal(request(RFC6455, sec_websocket_protocol="chat room")).status == 400
 
 
 @pytest.mark.parametrize("missing", ["sec-websocket-key1", "sec-websocket-key2", "origin"])
@@ -186,6 +192,13 @@ def test_hixie76_is_accepted_in_its_own_words() -> None:
         b"Sec-WebSocket-Location: wss://relay.example/rooms/lobby?a=b\r\n"
         b"\r\n"
     )
+
+
+def test_rfc6455_is_told_what_was_agreed_on_and_hixie76_knows_no_extensions() -> None:
+    extensions = b"\r\nSec-WebSocket-Extensions: " + Agreement(10, is_window_named=True).header.encode() + b"\r\n"
+
+    assert extensions in accept(request(RFC6455), Dialect.RFC6455, agreement=Agreement(10, is_window_named=True))
+    assert b"Extensions" not in accept(request(HIXIE76), Dialect.HIXIE76, agreement=Agreement())
 
 
 @pytest.mark.parametrize(("headers", "dialect"), [(RFC6455, Dialect.RFC6455), (HIXIE76, Dialect.HIXIE76)])

@@ -26,6 +26,11 @@ def test_a_header_is_read_where_it_starts() -> None:
     assert read_header(b"before" + bytes.fromhex("8983"), 6) == (Opcode.PING, 3, 8)
 
 
+def test_a_compressed_message_is_read_if_that_was_agreed_on() -> None:
+    assert read_header(bytes.fromhex("c183"), 0, may_inflate=True) == (Opcode.TEXT, 3, 2)
+    assert read_header(bytes.fromhex("4283"), 0, may_inflate=True) == (Opcode.BINARY, 3, 2)
+
+
 @pytest.mark.parametrize("header", ["8180", "81fe007e", "81ff0000000000010000"])
 def test_a_header_that_is_not_all_here_is_no_fault(header: str) -> None:
     data = bytes.fromhex(header)
@@ -59,5 +64,26 @@ def test_a_header_that_is_not_all_here_is_no_fault(header: str) -> None:
 def test_a_header_that_breaks_a_rule_is_1002_and_says_which(header: str, words: str) -> None:
     with pytest.raises(FrameError) as caught:
         read_header(bytes.fromhex(header), 0)
+
+    assert (caught.value.close_code, str(caught.value)) == (CloseCode.PROTOCOL_ERROR, words)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("4080", "a CONTINUATION frame that says it is compressed: the first of a message says it"),
+        ("c080", "a CONTINUATION frame that says it is compressed: the first of a message says it"),
+        ("c880", "a CLOSE frame that says it is compressed: the first of a message says it"),
+        ("c980", "a PING frame that says it is compressed: the first of a message says it"),
+        ("ca80", "a PONG frame that says it is compressed: the first of a message says it"),
+        ("e180", "frame starts with 0xE1: its reserved bits must be 0"),
+        ("a180", "frame starts with 0xA1: its reserved bits must be 0"),
+        ("9180", "frame starts with 0x91: its reserved bits must be 0"),
+        ("c380", "frame starts with 0xC3: its opcode is reserved"),
+    ],
+)
+def test_what_was_agreed_on_is_the_first_frame_of_a_message_and_no_other(header: str, words: str) -> None:
+    with pytest.raises(FrameError) as caught:
+        read_header(bytes.fromhex(header), 0, may_inflate=True)
 
     assert (caught.value.close_code, str(caught.value)) == (CloseCode.PROTOCOL_ERROR, words)

@@ -156,6 +156,11 @@ def test_a_request_with_a_bad_key_is_refused_before_it_is_accepted() -> None:
     assert caught.value.fault is HandshakeFault.BAD_SECOND_SECURITY_KEY
 
 
+def test_a_subprotocol_beyond_ascii_is_refused() -> None:
+    with pytest.raises(HandshakeError, match="a byte beyond ASCII"):
+        check(Request("/", (*request().headers, ("sec-websocket-protocol", "ch\xe4t"))))
+
+
 def test_a_request_is_accepted_letter_by_letter() -> None:
     assert accept(request()) == (
         b"HTTP/1.1 101 WebSocket Protocol Handshake\r\n"

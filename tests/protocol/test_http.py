@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
-from roomcast.protocol.http import HeadDecoder, Request, response
+from roomcast.protocol.http import HeadDecoder, Request, is_token, response
 
 HEAD = (
     b"GET /rooms/lobby?since=7 HTTP/1.1\r\n"
@@ -25,6 +25,8 @@ HIXIE_KEYS = KEY1 + KEY2
 REFUSED_STARTS = {
     "TLS ClientHello": (b"\x16\x03\x01\x02\x00\x01", 400, "0x16, a TLS handshake"),
     "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "begins as HTTP/2"),
+    "PROXY header, version 1": (b"PROXY TCP4 203.0.113.9 192.0.2.1 1 2\r\n", 400, "begins with a PROXY header"),
+    "PROXY header, version 2": (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 400, "byte 0x0d cannot be in an HTTP method"),
     "POST": (b"POST / HTTP/1.1\r\n", 405, "the method is POST, not GET"),
     "method in lower case": (b"get / HTTP/1.1\r\n", 405, "the method is get, not GET"),
     "method too long": (b"A" * 17, 400, "the method is longer than 16 bytes"),
@@ -45,7 +47,12 @@ REFUSED_REQUEST_LINES = {
     "absolute target": (b"GET http://relay.example/ HTTP/1.1\r\n", "a path that begins with a slash"),
     "asterisk": (b"GET * HTTP/1.1\r\n", "a path that begins with a slash"),
     "authority": (b"GET relay.example:80 HTTP/1.1\r\n", "a path that begins with a slash"),
-    "fragment": (b"GET /rooms/lobby#now HTTP/1.1\r\n", "a path that begins with a slash"),
+    "fragment": (b"GET /rooms/lobby#now HTTP/1.1\r\n", "the target holds a fragment, or a character"),
+    "fragment of a query": (b"GET /rooms/lobby?a#now HTTP/1.1\r\n", "the target holds a fragment, or a character"),
+    "quotes in the path": (b'GET /rooms/"a" HTTP/1.1\r\n', "a character that is percent-encoded"),
+    "braces in the path": (b"GET /rooms/{a} HTTP/1.1\r\n", "a character that is percent-encoded"),
+    "backslash in the path": (b"GET /rooms\\a HTTP/1.1\r\n", "a character that is percent-encoded"),
+    "angle brackets in the query": (b"GET /rooms/a?<b> HTTP/1.1\r\n", "a character that is percent-encoded"),
     "space in the target": (b"GET /rooms/my room HTTP/1.1\r\n", "with one space between them"),
     "target beyond ASCII": (b"GET /rooms/\xc3\xa9 HTTP/1.1\r\n", "a path that begins with a slash"),
     "trailing space": (b"GET / HTTP/1.1 \r\n", "with one space between them"),
@@ -249,6 +256,17 @@ def test_request_line_is_refused_before_the_head_ends(line: bytes, message: str)
     assert message in str(error)
     assert error.status == 400
     assert error.fault is HandshakeFault.INVALID_GET_REQUEST
+
+
+# The last is all that browsers leave as it is, beyond RFC 3986.
+@pytest.mark.parametrize("target", ["/", "/rooms/a;b=c,d@e:f", "/a?", "/a?b?/..", "/%22|[]^?{}|\\^`[]'"])
+def test_target_that_browsers_send_is_taken(target: str) -> None:
+    assert decode(b"GET " + target.encode() + b" HTTP/1.1\r\nHost: relay.example\r\n\r\n").target == target
+
+
+@pytest.mark.parametrize(("text", "expected"), [("chat.v2", True), ("", False), ("a b", False), ("\xe9", False)])
+def test_token_is_told_from_other_words(text: str, expected: bool) -> None:
+    assert is_token(text) is expected
 
 
 @pytest.mark.parametrize(("lines", "message"), REFUSED_HEADER_LINES.values(), ids=REFUSED_HEADER_LINES)

@@ -5,6 +5,7 @@ import pytest
 from roomcast.protocol.errors import FrameError
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.incoming import Incoming, check_utf8
+from tests.protocol.clients import deflated
 
 NO_MASK = bytes(4)
 
@@ -77,6 +78,57 @@ def test_a_character_may_be_cut_by_the_end_of_a_frame_but_not_of_the_message() -
 
     with pytest.raises(FrameError, match="text is not UTF-8 at byte 0: unexpected end of data"):
         incoming.take(b"")
+
+
+def compressed(text: bytes, *, opcode: Opcode = Opcode.TEXT, message_max_bytes: int = 0, cut: int = 0) -> bytes:
+    """What comes of a compressed message that arrives in two pieces."""
+    data = deflated(text)
+    incoming = Incoming(opcode, is_compressed=True, message_max_bytes=message_max_bytes)
+    incoming.begin_frame(len(data), NO_MASK, is_final=True)
+    for piece in (data[:cut], data[cut:]):
+        incoming.take(piece)
+    return bytes(incoming.payload)
+
+
+@pytest.mark.parametrize("cut", range(9))
+def test_a_compressed_message_is_inflated_as_it_arrives(cut: int) -> None:
+    assert compressed("naïve €".encode(), cut=cut) == "naïve €".encode()
+    assert compressed(b"\xff\x00", opcode=Opcode.BINARY, cut=min(cut, 3)) == b"\xff\x00"
+
+
+def test_compressed_text_is_refused_at_its_first_bad_byte() -> None:
+    incoming = Incoming(Opcode.TEXT, is_compressed=True)
+    data = deflated(b"ok \xff" + b"more " * 1000, flushed_every=4)
+    incoming.begin_frame(len(data), NO_MASK, is_final=True)
+
+    with pytest.raises(FrameError, match="text is not UTF-8 at byte 3: invalid start byte"):
+        incoming.take(data[:20])
+
+
+def test_a_character_may_be_cut_between_two_blocks_but_not_by_the_end_of_a_compressed_message() -> None:
+    incoming = Incoming(Opcode.TEXT, is_compressed=True)
+    data = deflated("€".encode(), flushed_every=1)
+    incoming.begin_frame(len(data), NO_MASK, is_final=True)
+    incoming.take(data)
+
+    assert incoming.payload == "€".encode()
+    with pytest.raises(FrameError, match="text is not UTF-8 at byte 0: unexpected end of data"):
+        compressed("€".encode()[:2])
+
+
+def test_what_is_inflated_keeps_the_limit() -> None:
+    assert compressed(b"a" * 100, message_max_bytes=100) == b"a" * 100
+    with pytest.raises(FrameError, match="inflates to more than message_max_bytes = 99"):
+        compressed(b"a" * 100, message_max_bytes=99)
+
+
+def test_a_message_knows_what_all_its_frames_are_long() -> None:
+    incoming = Incoming(Opcode.TEXT)
+    incoming.begin_frame(3, NO_MASK, is_final=False)
+    incoming.take(b"abc")
+    incoming.begin_frame(2, NO_MASK, is_final=True)
+
+    assert incoming.received_bytes == 5
 
 
 def test_a_fault_names_the_byte_where_the_bad_character_begins() -> None:

@@ -12,24 +12,46 @@ from wsproto.events import Event as WsprotoEvent
 from wsproto.events import Ping as WsprotoPing
 from wsproto.events import Pong as WsprotoPong
 
-from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
+from roomcast.protocol.deflate import Agreement
+from roomcast.protocol.errors import HandshakeError
+from roomcast.protocol.events import Close, Event, Failed, Message, More, Ping, Pong
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.http import Request
-from roomcast.protocol.rfc6455 import Decoder, accept, accept_token, encode, encode_close
-from tests.protocol.clients import frame, pieces, told
+from roomcast.protocol.rfc6455 import (
+    INFLATED_PER_TURN_BYTES,
+    Decoder,
+    accept,
+    accept_token,
+    encode,
+    encode_close,
+    subprotocols,
+)
+from tests.protocol.clients import all_events, deflated, frame, pieces, told
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION
 
 
-def decoder(*, message_max_bytes: int = 0, fragments_max: int = 0, frame_counts: list[int] | None = None) -> Decoder:
+def decoder(
+    *,
+    message_max_bytes: int = 0,
+    fragments_max: int = 0,
+    frame_counts: list[int] | None = None,
+    may_inflate: bool = False,
+) -> Decoder:
     return Decoder(
-        message_max_bytes=message_max_bytes, fragments_max=fragments_max, frame_counts=frame_counts or [0] * 16
+        message_max_bytes=message_max_bytes,
+        fragments_max=fragments_max,
+        frame_counts=frame_counts or [0] * 16,
+        may_inflate=may_inflate,
     )
 
 
-def fault(stream: bytes, *, message_max_bytes: int = 0, fragments_max: int = 0) -> tuple[CloseCode, str]:
+def fault(
+    stream: bytes, *, message_max_bytes: int = 0, fragments_max: int = 0, may_inflate: bool = False
+) -> tuple[CloseCode, str]:
     """The close code and the words of the one event that these bytes lead to."""
-    (event,) = decoder(message_max_bytes=message_max_bytes, fragments_max=fragments_max).receive(stream)
+    reader = decoder(message_max_bytes=message_max_bytes, fragments_max=fragments_max, may_inflate=may_inflate)
+    (event,) = reader.receive(stream)
     assert isinstance(event, Failed)
     return event.error.close_code, str(event.error)
 
@@ -61,9 +83,25 @@ def test_the_first_subprotocol_offered_is_taken(offered: list[str]) -> None:
     assert accept(request(*offered)).endswith(b"\r\nSec-WebSocket-Protocol: Chat\r\n\r\n")
 
 
-@pytest.mark.parametrize("offered", [[], [""], [", ,"]])
-def test_no_subprotocol_is_given_to_who_offered_none(offered: list[str]) -> None:
-    assert b"Sec-WebSocket-Protocol" not in accept(request(*offered))
+def test_no_subprotocol_is_given_to_who_offered_none() -> None:
+    assert b"Sec-WebSocket-Protocol" not in accept(request())
+
+
+@pytest.mark.parametrize(
+    "offered", [[""], [", ,"], ["a b"], ["a/b"], ['"a"'], ["\xe9"], ["a\tb"], ["a, a"], ["a", "a"]]
+)
+def test_subprotocols_that_are_no_list_of_different_tokens_are_refused(offered: list[str]) -> None:
+    with pytest.raises(HandshakeError, match="not a list of different tokens") as caught:
+        subprotocols(request(*offered))
+
+    assert caught.value.status == 400
+
+
+def test_what_was_agreed_on_about_compression_is_answered() -> None:
+    assert accept(request(), Agreement(15)).endswith(
+        b"\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+        b"\r\n\r\n"
+    )
 
 
 # What the server says
@@ -76,6 +114,7 @@ def test_no_subprotocol_is_given_to_who_offered_none(offered: list[str]) -> None
         (encode(Opcode.PING, b"Hello"), "890548656c6c6f"),
         (encode(BINARY, bytes(256))[:4], "827e0100"),
         (encode(BINARY, bytes(65536))[:10], "827f0000000000010000"),
+        (encode(TEXT, bytes.fromhex("f248cdc9c90700"), is_compressed=True), "c107f248cdc9c90700"),
         (encode_close(1000), "880203e8"),
         (encode_close(1012, "restart"), "880903f472657374617274"),
         (encode_close(None, "left out"), "8800"),
@@ -364,6 +403,135 @@ def test_a_message_of_more_frames_than_allowed_is_1009() -> None:
         CloseCode.TOO_BIG,
         "a message of more frames than fragments_max = 2",
     )
+
+
+# Compressed messages
+
+HELLO = bytes.fromhex("f248cdc9c90700")
+"""What RFC 7692 makes of Hello (7.2.3.1)."""
+
+
+def test_a_compressed_message_is_read_whole_and_in_fragments_with_a_ping_between() -> None:
+    counts = [0] * 16
+    stream = (
+        frame(TEXT, HELLO, is_compressed=True)
+        + frame(TEXT, HELLO[:3], is_final=False, is_compressed=True)
+        + frame(Opcode.PING)
+        + frame(CONTINUATION, HELLO[3:])
+        + frame(BINARY, b"plain")
+    )
+
+    assert decoder(may_inflate=True, frame_counts=counts).receive(stream) == [
+        Message(TEXT, b"Hello"),
+        Ping(b""),
+        Message(TEXT, b"Hello"),
+        Message(BINARY, b"plain"),
+    ]
+    assert counts[:3] + counts[9:10] == [1, 2, 1, 1]
+
+
+def test_a_compressed_message_where_that_was_not_agreed_on_is_1002() -> None:
+    assert fault(frame(TEXT, HELLO, is_compressed=True)) == (
+        CloseCode.PROTOCOL_ERROR,
+        "frame starts with 0xC1: its reserved bits must be 0",
+    )
+
+
+def test_a_fragment_that_says_it_is_compressed_is_1002() -> None:
+    stream = frame(TEXT, HELLO[:3], is_final=False, is_compressed=True)
+
+    assert fault(stream + frame(CONTINUATION, HELLO[3:], is_compressed=True), may_inflate=True) == (
+        CloseCode.PROTOCOL_ERROR,
+        "a CONTINUATION frame that says it is compressed: the first of a message says it",
+    )
+
+
+def test_bad_text_is_refused_inside_a_compressed_frame_that_is_still_arriving() -> None:
+    stream = frame(TEXT, deflated(b"ok \xff" + b"more " * 1000, flushed_every=4), is_compressed=True)
+
+    assert fault(stream[:30], may_inflate=True) == (
+        CloseCode.NOT_UTF8,
+        "text is not UTF-8 at byte 3: invalid start byte",
+    )
+
+
+@pytest.mark.parametrize("limit", [1, 125, 65_536])
+def test_a_message_that_inflates_to_the_limit_is_taken_and_one_byte_more_is_1009(limit: int) -> None:
+    stream = frame(BINARY, deflated(b"x" * limit), is_compressed=True)
+
+    assert decoder(message_max_bytes=limit, may_inflate=True).receive(stream) == [Message(BINARY, b"x" * limit)]
+    assert fault(
+        frame(BINARY, deflated(b"x" * (limit + 1)), is_compressed=True), message_max_bytes=limit, may_inflate=True
+    ) == (
+        CloseCode.TOO_BIG,
+        f"a message that inflates to more than message_max_bytes = {limit}",
+    )
+
+
+def test_a_compressed_message_longer_than_compression_makes_it_is_refused_from_its_length_alone() -> None:
+    # 640 bytes, an eighth and a 64th of them, and 16 for each frame.
+    longest, words = 640 + 80 + 10 + 16, "a message longer than message_max_bytes = 640, even compressed"
+    header = bytes.fromhex("c2fe")
+
+    assert decoder(message_max_bytes=640, may_inflate=True).receive(header + longest.to_bytes(2, "big")) == []
+    assert fault(header + (longest + 1).to_bytes(2, "big"), message_max_bytes=640, may_inflate=True) == (1009, words)
+
+
+def test_the_frames_of_a_compressed_message_are_added_up() -> None:
+    first = frame(BINARY, deflated(bytes(640))[:1], is_final=False, is_compressed=True)
+    rest = 640 + 80 + 10 + 2 * 16 - 1
+
+    reader = decoder(message_max_bytes=640, may_inflate=True)
+    assert reader.receive(first + b"\x80\xfe" + rest.to_bytes(2, "big")) == []
+    assert (
+        fault(first + b"\x80\xfe" + (rest + 1).to_bytes(2, "big"), message_max_bytes=640, may_inflate=True)[0] == 1009
+    )
+
+
+def test_a_compressed_message_of_more_frames_than_allowed_is_1009() -> None:
+    stream = frame(TEXT, HELLO[:3], is_final=False, is_compressed=True) + frame(CONTINUATION, HELLO[3:])
+
+    assert decoder(fragments_max=2, may_inflate=True).receive(stream) == [Message(TEXT, b"Hello")]
+    assert fault(stream, fragments_max=1, may_inflate=True)[0] is CloseCode.TOO_BIG
+
+
+def test_a_segment_of_small_bombs_is_inflated_in_turns() -> None:
+    size = INFLATED_PER_TURN_BYTES // 4
+    stream = frame(BINARY, deflated(bytes(size), level=9), is_compressed=True) * 10
+
+    reader = decoder(may_inflate=True)
+    turns = [reader.receive(stream), reader.receive(b""), reader.receive(b"")]
+
+    assert len(stream) < 1000
+    assert [len(events) for events in turns] == [4 + 1, 4 + 1, 2]
+    assert [events[-1] for events in turns[:2]] == [More(), More()]
+    assert reader.receive(frame(TEXT, b"next")) == [Message(TEXT, b"next")]
+
+
+def test_a_segment_of_empty_compressed_messages_takes_turns_too() -> None:
+    stream = frame(BINARY, b"\x00", is_compressed=True) * 1000
+
+    reader = decoder(may_inflate=True)
+
+    assert len(reader.receive(stream)) == 256 + 1
+    assert len(all_events(reader.receive, b"")) == 1000 - 256
+
+
+def test_what_comes_after_a_pause_is_read_behind_what_waited() -> None:
+    bomb = frame(BINARY, deflated(bytes(INFLATED_PER_TURN_BYTES)), is_compressed=True)
+
+    reader = decoder(may_inflate=True)
+    first = reader.receive(bomb + frame(TEXT, b"one")[:3])
+    second = reader.receive(frame(TEXT, b"one")[3:] + frame(TEXT, b"two"))
+
+    assert first[1:] == [More()]
+    assert second == [Message(TEXT, b"one"), Message(TEXT, b"two")]
+
+
+def test_nothing_waits_when_a_segment_ends_with_what_was_enough() -> None:
+    bomb = frame(BINARY, deflated(bytes(INFLATED_PER_TURN_BYTES)), is_compressed=True)
+
+    assert len(decoder(may_inflate=True).receive(bomb)) == 1
 
 
 # An outside witness

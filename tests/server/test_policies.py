@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from roomcast.server import build_policies, explain
+from roomcast.server import build_forwarding, build_policies, explain
 from tests.running import settings
 
 LOBBY = "/rooms/lobby"
@@ -26,6 +26,23 @@ LOBBY = "/rooms/lobby"
 def test_policies_that_cannot_be_are_refused_with_what_is_wrong_in_quotes(toml: str, quoted: list[str]) -> None:
     with pytest.raises(ValueError, match=".*".join(re.escape(f'"{text}"') for text in quoted)):
         build_policies(settings(toml))
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.1/8", "proxy.example"])
+def test_trust_in_what_is_no_network_is_refused_with_it_in_quotes(entry: str) -> None:
+    with pytest.raises(ValueError, match=f'trusted_proxies "{entry}"'):
+        build_forwarding(settings(f'[server]\ntrusted_proxies = ["{entry}"]'))
+
+
+def test_forwarding_is_what_the_settings_say() -> None:
+    ours = 'trusted_proxies = ["10.0.0.0/8", "unix:"]\nforwarded_header = "forwarded"\nproxy_protocol = true'
+    forwarding = build_forwarding(settings(f"[server]\n{ours}"))
+
+    assert [forwarding.owes_proxy_header(peer) for peer in ("10.1.2.3", "", "11.0.0.1")] == [True, True, False]
+    assert forwarding.client("", {"forwarded": ["for=203.0.113.9"], "x-forwarded-for": []}.__getitem__).address == (
+        "203.0.113.9"
+    )
+    assert not build_forwarding(settings("")).proxies.trusts("10.1.2.3")
 
 
 def test_explain_tells_the_template_and_the_rule() -> None:

@@ -30,12 +30,18 @@ RESTART = re.compile(r"restart retry_after_ms=(\d+)")
 def test_process_says_where_it_serves() -> None:
     with relay_process("server.demo=true", "server.host=0.0.0.0", "origins.allow=*") as process:
         assert process.wait_for("any origin")["level"] == "warning"
+        assert '"any proxy"' not in "".join(process.output)
 
     [serving] = [json.loads(line) for line in process.output if '"serving"' in line]
     assert re.fullmatch(r"http://localhost:\d+/", serving["chat"])
     assert re.fullmatch(r"ws://localhost:\d+/rooms/\{room\}", serving["rooms"][0])
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/metrics", serving["metrics"])
     assert not serving.keys() & {"public", "private"}
+
+
+def test_process_warns_of_trust_in_everybody() -> None:
+    with relay_process("server.trusted_proxies=10.0.0.0/8,0.0.0.0/0") as process:
+        assert process.wait_for("any proxy")["level"] == "warning"
 
 
 def test_ipv6_process_says_where_it_serves() -> None:

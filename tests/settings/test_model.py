@@ -103,6 +103,11 @@ def test_doors_that_are_apart_are_accepted(server: dict[str, Any], admin: dict[s
     assert Settings(server=server, admin=admin)
 
 
+def test_proxy_headers_need_somebody_who_may_send_them() -> None:
+    assert "server.proxy_protocol = true needs server.trusted_proxies" in disagreement(server={"proxy_protocol": True})
+    assert Settings(server=ServerSettings(proxy_protocol=True, trusted_proxies=("unix:",)))
+
+
 def test_templates_have_different_names() -> None:
     assert 'two templates are named "rooms"' in disagreement(rooms=[ROOM, {**ROOM, "path": "/x"}])
 
@@ -146,6 +151,19 @@ def test_pong_is_not_awaited_beyond_the_next_ping() -> None:
 @pytest.mark.parametrize("ping_interval_s", [0, 10])
 def test_pong_is_awaited_until_the_next_ping_at_most(ping_interval_s: int) -> None:
     assert Settings(limits=LimitSettings(ping_interval_s=ping_interval_s, pong_timeout_s=10))
+
+
+def test_fragments_of_one_message_fit_into_the_burst() -> None:
+    limits = {"fragments_max": 201, "fragments_per_s": 100}
+
+    assert "limits.fragments_per_s = 100 lets no message of fragments_max = 201 frames pass" in disagreement(
+        limits=limits
+    )
+
+
+@pytest.mark.parametrize(("fragments_max", "fragments_per_s"), [(200, 100), (0, 100), (201, 0)])
+def test_message_of_all_its_fragments_passes(fragments_max: int, fragments_per_s: int) -> None:
+    assert Settings(limits=LimitSettings(fragments_max=fragments_max, fragments_per_s=fragments_per_s))
 
 
 def test_disagreement_counts_for_limits_that_a_template_inherits() -> None:

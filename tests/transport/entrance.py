@@ -11,6 +11,7 @@ from time import monotonic
 import gevent
 
 from roomcast.metrics import TransportCounters
+from roomcast.policies.forwarded import Forwarding, TrustedProxies
 from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
 from roomcast.server import build_policies
@@ -24,8 +25,15 @@ from tests.running import Relay, settings
 from tests.wire import Wire
 
 _NO_LIMITS = HandshakeLimits(
-    handshakes_max=0, handshake_timeout_s=10, head_max_bytes=16_384, headers_max=100, fragments_max=0
+    handshakes_max=0,
+    handshake_timeout_s=10,
+    head_max_bytes=16_384,
+    headers_max=100,
+    fragments_max=0,
+    fragments_per_s=0,
 )
+
+NOBODY_IS_TRUSTED = Forwarding(TrustedProxies([]))
 
 
 class Entrance:
@@ -36,10 +44,17 @@ class Entrance:
         connections_per_address: As the setting.
         page: What GET / answers.
         clock: What the members have for a clock.
+        forwarding: Which proxies are believed.
     """
 
     def __init__(
-        self, relay: Relay, *, connections_per_address: int, page: Page, clock: Callable[[], float] = monotonic
+        self,
+        relay: Relay,
+        *,
+        connections_per_address: int,
+        page: Page,
+        clock: Callable[[], float] = monotonic,
+        forwarding: Forwarding = NOBODY_IS_TRUSTED,
     ) -> None:
         self.diary = Diary()
         self.journal = self.diary.journal
@@ -54,7 +69,7 @@ class Entrance:
             hub=hub,
             counters=self.counters,
             journal=self.journal,
-            addresses=AddressCounts(connections_per_address),
+            addresses=AddressCounts(connections_per_address, forwarding.proxies.trusts),
             keep_alive=keep_alive,
             clock=clock,
             connections_max=0,
@@ -65,7 +80,7 @@ class Entrance:
             Dialect.RFC6455: Rfc6455Format(self.counters),
             Dialect.HIXIE76: Hixie76Format(self.counters),
         }
-        self._entry = Entry(build_policies(settings("")), self.membership, formats, _NO_LIMITS, page)
+        self._entry = Entry(build_policies(settings("")), self.membership, formats, _NO_LIMITS, page, forwarding)
 
     def visit(self, address: str, *, is_gone: bool = False) -> Wire:
         """Connect from an address of the test's choice; or have connected, and left before anybody looked."""
@@ -86,10 +101,15 @@ def entrance(
     connections_per_address: int = 0,
     page: Page | None = None,
     clock: Callable[[], float] = monotonic,
+    forwarding: Forwarding = NOBODY_IS_TRUSTED,
 ) -> Iterator[Entrance]:
     """Open such a door. At the end its visitors go, and it must have forgotten them."""
     plain = page or Page(b"hello\n")
-    door = relay.call(lambda: Entrance(relay, connections_per_address=connections_per_address, page=plain, clock=clock))
+    door = relay.call(
+        lambda: Entrance(
+            relay, connections_per_address=connections_per_address, page=plain, clock=clock, forwarding=forwarding
+        )
+    )
     writer = relay.call(lambda: gevent.spawn(door.journal.run))
     try:
         yield door

@@ -44,7 +44,10 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _PAIR = rf"({_NAME})=({_NAME}|{_QUOTED})"
 _PAIRS = re.compile(_PAIR)
-_ENTRY = re.compile(rf"(?:{_PAIR})?(?:[ \t]*;[ \t]*(?:{_PAIR})?)*")
+# Blanks behind a semicolon are taken once and for all (*+). If those in front of
+# the next one could have them as well, thirty semicolons with a blank between
+# them would be tried in 2**30 ways, and they fit into a header.
+_ENTRY = re.compile(rf"(?:{_PAIR})?(?:[ \t]*;[ \t]*+(?:{_PAIR})?)*")
 _ESCAPED = re.compile(r"\\(.)")
 
 _BITS = {4: 32, 6: 128}

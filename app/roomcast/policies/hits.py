@@ -35,6 +35,8 @@ _ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
     "members_max": (Action.REFUSED,),
     "message_max_bytes": (Action.CLOSED,),
     "fragments_max": (Action.CLOSED,),
+    "control_frames_per_s": (Action.CLOSED,),
+    "fragments_per_s": (Action.CLOSED,),
     "messages_per_s": (Action.CLOSED,),
     "bytes_per_s": (Action.CLOSED,),
     "lag_max_bytes": (Action.CLOSED, Action.DROPPED),

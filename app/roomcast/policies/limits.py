@@ -5,12 +5,16 @@ an argument, in seconds of any clock; one that is set back costs nobody
 anything, it only refills nothing for that once. A limit of 0 is no limit.
 
 The address of a proxy stands for all who come through it, so the addresses that
-proxies have in practice (loopback, private, CGNAT, link-local) are not counted.
+proxies have in practice (loopback, private, CGNAT, link-local) are not counted,
+nor are those of trusted proxies, whatever they are. That holds for a client's
+private address, too, as a trusted proxy reports it: seen from within a container
+network everybody has that of the gateway.
 
 Sources: RFC 1918, 6598, 3927, 4193 and 4291 for those addresses; RFC 6177 for
 the /64 that one IPv6 customer has at least.
 """
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from math import inf
 
@@ -87,6 +91,54 @@ class MemberRate:
         return exceeded
 
 
+class FrameRate:
+    """How many frames of one kind a member may send a second, and ``BURST_S`` times that at once.
+
+    It keeps nothing of any member. What one has sent is a single number, which
+    whoever reads its frames keeps for it: the second at which this rate will
+    have made up for all of them. Nearly everybody sends a pong now and then, so
+    nearly everybody would have a bucket, of 150 bytes; a number has 24.
+
+    Args:
+        limit: The name of the setting.
+        per_s: 0 is no limit.
+
+    Raises:
+        ValueError: If ``per_s`` is below 0.
+
+    Source: the generic cell rate algorithm of ITU-T I.371, as "virtual scheduling".
+    """
+
+    __slots__ = ("_ahead_max_s", "_interval_s", "limit", "per_s")
+
+    def __init__(self, limit: str, per_s: int) -> None:
+        if per_s < 0:
+            raise ValueError(f"{limit} = {per_s} must not be below 0")
+        self.limit = limit
+        self.per_s = per_s
+        self._interval_s = 1 / per_s if per_s else 0.0
+        # In the middle between the last frame that passes and the first that
+        # does not: a sum of two hundred intervals is not exact.
+        self._ahead_max_s = BURST_S - self._interval_s / 2
+
+    def admit(self, even_s: float, now_s: float) -> float | None:
+        """Count one frame and return the new number; or count nothing and return None if it is one too many.
+
+        Args:
+            even_s: What the last call returned for this member; 0 if there was none.
+            now_s: Now.
+        """
+        if not self._interval_s:
+            return even_s
+        ahead_s = even_s - now_s
+        # Nobody is ever further ahead than a burst: else the clock was set back.
+        if not 0 <= ahead_s <= BURST_S + self._interval_s:
+            even_s = now_s
+        elif ahead_s > self._ahead_max_s:
+            return None
+        return even_s + self._interval_s
+
+
 def address_group(address: str) -> str | None:
     """Return what ``connections_per_address`` counts: an IPv4 address, or the /64 of an IPv6 one.
 
@@ -120,12 +172,15 @@ class AddressCounts:
 
     Args:
         limit: Connections of one group; 0 is no limit, and counts nothing.
+        is_proxy: Tells which addresses stand for many, beside those that do in practice.
+            It must always give the same answer, or what was counted is never given back.
     """
 
-    __slots__ = ("_counts", "_limit")
+    __slots__ = ("_counts", "_is_proxy", "_limit")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, is_proxy: Callable[[str], bool] = lambda _: False) -> None:
         self._limit = limit
+        self._is_proxy = is_proxy
         self._counts: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -133,7 +188,7 @@ class AddressCounts:
 
     def admit(self, address: str) -> bool:
         """Count one more connection and return True, owing a ``release``; or return False if it is one too many."""
-        group = address_group(address) if self._limit else None
+        group = self._group(address)
         if group is None:
             return True
         count = self._counts.get(group, 0)
@@ -144,9 +199,12 @@ class AddressCounts:
 
     def release(self, address: str) -> None:
         """Count one connection less: exactly once for each one that was admitted."""
-        group = address_group(address) if self._limit else None
+        group = self._group(address)
         if group is None:
             return
         count = self._counts.pop(group, 0)
         if count > 1:
             self._counts[group] = count - 1
+
+    def _group(self, address: str) -> str | None:
+        return None if not self._limit or self._is_proxy(address) else address_group(address)

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from roomcast.protocol import hixie76, rfc6455
-from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
+from roomcast.protocol.events import Close, Event, Failed, Message, More, Ping, Pong
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
+from roomcast.protocol.rates import FrameRates
 
-__all__ = ["Close", "Connection", "Event", "Failed", "Message", "Ping", "Pong", "Sendable"]
+__all__ = ["Close", "Connection", "Event", "Failed", "Message", "More", "Ping", "Pong", "Sendable"]
 
 Sendable: TypeAlias = Message | Ping | Pong | Close
 
@@ -30,12 +31,21 @@ class Connection:
         frame_counts: Sixteen integers by opcode, counted up for each frame
             received and meant to be shared between connections. A frame that
             hixie-76 has us discard counts as BINARY, its ``FF 00`` as CLOSE.
+        rates: How often frames may come that bring no message; None: any.
+        may_inflate: Whether the handshake agreed that messages may be compressed.
     """
 
     __slots__ = ("_decoder", "_is_closing", "dialect")
 
     def __init__(
-        self, dialect: Dialect, *, message_max_bytes: int, fragments_max: int, frame_counts: list[int] | None = None
+        self,
+        dialect: Dialect,
+        *,
+        message_max_bytes: int,
+        fragments_max: int,
+        frame_counts: list[int] | None = None,
+        rates: FrameRates | None = None,
+        may_inflate: bool = False,
     ) -> None:
         counts = [0] * 16 if frame_counts is None else frame_counts
         self.dialect = dialect
@@ -43,16 +53,21 @@ class Connection:
         self._decoder: rfc6455.Decoder | hixie76.Decoder | None
         if dialect is Dialect.RFC6455:
             self._decoder = rfc6455.Decoder(
-                message_max_bytes=message_max_bytes, fragments_max=fragments_max, frame_counts=counts
+                message_max_bytes=message_max_bytes,
+                fragments_max=fragments_max,
+                frame_counts=counts,
+                rates=rates,
+                may_inflate=may_inflate,
             )
         else:
-            self._decoder = hixie76.Decoder(message_max_bytes=message_max_bytes, frame_counts=counts)
+            self._decoder = hixie76.Decoder(message_max_bytes=message_max_bytes, frame_counts=counts, rates=rates)
 
     def receive(self, data: bytes) -> list[Event]:
         """Return the events that these bytes complete, in the order in which they were sent.
 
         What came before a fault is returned in front of it. A ``Close`` or a
-        ``Failed`` is the last event ever; the bytes after it are ignored.
+        ``Failed`` is the last event ever; the bytes after it are ignored. After
+        a ``More`` the bytes that wait are read with those of the next call.
         """
         if self._decoder is None:
             return []

@@ -51,4 +51,9 @@ class Failed:
     error: FrameError
 
 
-Event: TypeAlias = Message | Ping | Pong | Close | Failed
+@dataclass(slots=True)
+class More:
+    """Enough was inflated for one turn: bytes wait to be read, and ``receive(b"")`` goes on. Always the last event."""
+
+
+Event: TypeAlias = Message | Ping | Pong | Close | Failed | More

@@ -16,6 +16,7 @@ import binascii
 from enum import StrEnum
 
 from roomcast.protocol import hixie76, rfc6455
+from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.http import Request
 
@@ -58,7 +59,7 @@ def recognise(request: Request) -> Dialect | None:
     return Dialect.HIXIE76
 
 
-def accept(request: Request, dialect: Dialect, *, is_secure: bool = False) -> bytes:
+def accept(request: Request, dialect: Dialect, *, is_secure: bool = False, agreement: Agreement | None = None) -> bytes:
     """Return the head of the 101 for a request that was recognised.
 
     For hixie-76 it is not the whole answer: ``hixie76.challenge_response`` has
@@ -68,10 +69,11 @@ def accept(request: Request, dialect: Dialect, *, is_secure: bool = False) -> by
         request: The request.
         dialect: What ``recognise`` returned for it.
         is_secure: Whether the client spoke TLS, to us or to a trusted proxy.
+        agreement: What ``deflate.negotiate`` returned for it. hixie-76 knows no extensions.
     """
     if dialect is Dialect.HIXIE76:
         return hixie76.accept(request, is_secure=is_secure)
-    return rfc6455.accept(request)
+    return rfc6455.accept(request, agreement)
 
 
 def _check_rfc6455(request: Request) -> None:
@@ -91,15 +93,19 @@ def _check_rfc6455(request: Request) -> None:
         raise HandshakeError(
             f"Sec-WebSocket-Key is not {_KEY_SIZE} bytes in base64", fault=HandshakeFault.BAD_FIRST_SECURITY_KEY
         )
+    rfc6455.subprotocols(request)
 
 
 def _is_key(key: str) -> bool:
     """Tell whether this is "a base64-encoded value that, when decoded, is 16 bytes in length" (4.2.1)."""
     try:
-        return len(binascii.a2b_base64(key, strict_mode=True)) == _KEY_SIZE
+        decoded = binascii.a2b_base64(key, strict_mode=True)
     except ValueError:
         # Of which binascii.Error is one; a character beyond ASCII is another.
         return False
+    # 16 bytes leave four bits of the last letter over, which "MUST be set to zero by
+    # conforming encoders" (RFC 4648, 3.5). Or one key would have sixteen spellings.
+    return len(decoded) == _KEY_SIZE and binascii.b2a_base64(decoded, newline=False).decode() == key
 
 
 def _missing(message: str) -> HandshakeError:

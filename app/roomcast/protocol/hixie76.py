@@ -24,6 +24,7 @@ from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault,
 from roomcast.protocol.events import Close, Event, Failed, Message
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.http import Request
+from roomcast.protocol.rates import FrameRates
 
 KEY3_SIZE: Final = 8
 """The raw bytes that follow the blank line of a request."""
@@ -54,12 +55,15 @@ def check(request: Request) -> None:
 
     Raises:
         HandshakeError: With status 400, if Host, Origin or a key is missing,
-            or a key hides no number.
+            a key hides no number, or a subprotocol is not ASCII.
     """
     for name in ("Host", "Origin", "Sec-WebSocket-Key1", "Sec-WebSocket-Key2"):
         if request.get(name.lower()) is None:
             raise HandshakeError(f"{name} is missing", fault=HandshakeFault.MISSING_HEADER_KEYS)
     _numbers(request.get("sec-websocket-key1") or "", request.get("sec-websocket-key2") or "")
+    if not (request.get("sec-websocket-protocol") or "").isascii():
+        # Its first word goes into our answer.
+        raise HandshakeError("Sec-WebSocket-Protocol holds a byte beyond ASCII")
 
 
 def key_number(key: str, *, fault: HandshakeFault = HandshakeFault.BAD_FIRST_SECURITY_KEY) -> int:
@@ -163,13 +167,25 @@ class Decoder:
         frame_counts: Sixteen counters by opcode, usually shared between
             connections. Text counts as TEXT, ``FF 00`` as CLOSE, and all that
             is discarded as BINARY.
+        rates: How often frames may come that are discarded; None: any.
     """
 
-    __slots__ = ("_frame_counts", "_held", "_incoming", "_message_max_bytes", "_skip_bytes", "is_over")
+    __slots__ = (
+        "_even_s",
+        "_frame_counts",
+        "_held",
+        "_incoming",
+        "_message_max_bytes",
+        "_rates",
+        "_skip_bytes",
+        "is_over",
+    )
 
-    def __init__(self, *, message_max_bytes: int, frame_counts: list[int]) -> None:
+    def __init__(self, *, message_max_bytes: int, frame_counts: list[int], rates: FrameRates | None = None) -> None:
         self._message_max_bytes = message_max_bytes
         self._frame_counts = frame_counts
+        self._rates = rates
+        self._even_s: float = 0
         self.is_over = False
         """Whether the last event has been a ``Close`` or a ``Failed``: feed it nothing more."""
         # The type and the length of a frame, of which the end has not come.
@@ -221,7 +237,7 @@ class Decoder:
 
     def _finish(self, incoming: _Incoming, events: list[Event]) -> None:
         if not incoming.is_text:
-            self._frame_counts[Opcode.BINARY] += 1
+            self._discard()
             return
         payload = _repaired(bytes(incoming.payload))
         # Again, because each bad byte has become three.
@@ -242,9 +258,15 @@ class Decoder:
             self.is_over = True
             return len(data)
         self._admit(length)
-        self._frame_counts[Opcode.BINARY] += 1
+        self._discard()
         self._skip_bytes = length
         return end
+
+    def _discard(self) -> None:
+        """Count a frame that means nothing to us. It costs what a ping costs, and shares its limit."""
+        self._frame_counts[Opcode.BINARY] += 1
+        if self._rates is not None:
+            self._even_s = self._rates.control(self._even_s)
 
     def _skip(self, data: bytes, start: int) -> int:
         skipped = min(self._skip_bytes, len(data) - start)

@@ -37,11 +37,17 @@ _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 _METHOD_MAX_BYTES = 16
 """No registered method but WebDAV's UPDATEREDIRECTREF is longer."""
 
+# How other protocols begin, that look like one.
+_NO_METHODS = (b"PRI", b"PROXY")
+
 _BAD_GET = HandshakeFault.INVALID_GET_REQUEST
 
 # Origin form only: the others are for proxies, and an absolute target could
-# name another host than Host does. '#' begins a fragment, which is never sent.
-_REQUEST_LINE = re.compile(rb"GET /[!\"$-~]* HTTP/1\.1\r\n")
+# name another host than Host does. Not only the characters of RFC 3986: browsers
+# leave some others as they are, fewer in a path than in a query (WHATWG URL). What
+# no client leaves (quotes, angle brackets, the '#' of a fragment) is refused.
+_REQUEST_LINE = re.compile(rb"GET /[!$-;=@-Z\[\]^_a-z|~]*(?:\?[!$-;=?-~]*)? HTTP/1\.1\r\n")
+_NOT_ENCODED = re.compile(rb"GET /[!-~]* HTTP/1\.1\r\n")
 _VERSION = re.compile(rb" HTTP/(?!1\.1\r\n)\d\.\d\r\n\Z")
 _FIELD_LINE = re.compile(rb"[" + re.escape(_TOKEN) + rb"]+:[\t -~\x80-\xff]*\r\n")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -195,6 +201,11 @@ class HeadDecoder:
         return _parse(head)
 
 
+def is_token(text: str) -> bool:
+    """Tell whether this is a token, as names of headers and subprotocols are."""
+    return _HEADER_NAME.fullmatch(text) is not None
+
+
 def response(status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> bytes:
     """Return a whole answer, after which the connection is to be closed.
 
@@ -219,11 +230,13 @@ def response(status: int, headers: Iterable[tuple[str, str]] = (), body: bytes =
 
 
 def _refusal_of_start(start: bytes, method: bytes) -> HandshakeError:
-    if method and start[len(method) :].startswith(b" ") and method != b"PRI":
+    if method and start[len(method) :].startswith(b" ") and method not in _NO_METHODS:
         message = f"the method is {method.decode()}, not GET"
         return HandshakeError(message, status=405, fault=_BAD_GET, headers=(("Allow", "GET"),))
     if method == b"PRI":
         message = "the connection begins as HTTP/2: this door speaks HTTP/1.1"
+    elif method == b"PROXY":
+        message = "the connection begins with a PROXY header, which is read from trusted_proxies, with proxy_protocol"
     elif start[0] == 0x16:
         # The content type of a TLS record that carries a handshake.
         message = "the first byte is 0x16, a TLS handshake: this door speaks plain HTTP"
@@ -239,6 +252,8 @@ def _fault_of_request_line(line: bytearray) -> str:
         return f"the request line {fault}"
     if version := _VERSION.search(line):
         return f"the version is {version[0].decode().strip()}, not HTTP/1.1"
+    if _NOT_ENCODED.fullmatch(line):
+        return "the target holds a fragment, or a character that is percent-encoded in a target"
     return "the request line is not GET, a path that begins with a slash, and HTTP/1.1, with one space between them"
 
 

@@ -1,4 +1,4 @@
-"""A message of which the last byte has not come: kept, and checked, piece by piece.
+"""A message of which the last byte has not come: inflated where it is compressed, checked, and kept, piece by piece.
 
 Source: RFC 6455, sections 5.4 and 8.1.
 """
@@ -7,21 +7,43 @@ from __future__ import annotations
 
 from codecs import utf_8_decode
 
+from roomcast.protocol.deflate import Inflater
 from roomcast.protocol.errors import FrameError
 from roomcast.protocol.frames import CloseCode, Opcode, mask
 
 
 class Incoming:
-    """What has come of one message, and the frame it is in."""
+    """What has come of one message, and the frame it is in.
 
-    __slots__ = ("fragments", "is_final", "key", "length", "opcode", "payload", "taken", "unchecked")
+    Args:
+        opcode: What it is.
+        is_compressed: Whether its frames hold what permessage-deflate made of it.
+        message_max_bytes: What it may inflate to; 0: anything. The lengths of
+            its frames are for the decoder to judge.
+    """
 
-    def __init__(self, opcode: Opcode) -> None:
+    __slots__ = (
+        "fragments",
+        "inflater",
+        "is_final",
+        "key",
+        "length",
+        "opcode",
+        "payload",
+        "received_bytes",
+        "taken",
+        "unchecked",
+    )
+
+    def __init__(self, opcode: Opcode, *, is_compressed: bool = False, message_max_bytes: int = 0) -> None:
         self.opcode = opcode
         self.fragments = 0
+        # As its frames are, compressed or not; with all that they still owe.
+        self.received_bytes = 0
         # One buffer that grows, not a list of pieces: a peer that sends two
         # bytes a segment would cost forty for each of them as objects.
         self.payload = bytearray()
+        self.inflater = Inflater(self.payload, message_max_bytes) if is_compressed else None
         # At the end of what has come there may be the beginning of a
         # character, three bytes at the most, which nobody can judge yet.
         self.unchecked = b""
@@ -29,6 +51,7 @@ class Incoming:
     def begin_frame(self, length: int, key: bytes, *, is_final: bool) -> None:
         """Note what the next frame's header says, now that it has been admitted."""
         self.fragments += 1
+        self.received_bytes += length
         self.length = length
         self.taken = 0
         self.key = key
@@ -40,18 +63,28 @@ class Incoming:
         return self.length - self.taken
 
     def take(self, masked: bytes) -> None:
-        """Unmask the next piece, check it if it is text, keep it."""
+        """Unmask the next piece, inflate it if it is compressed, check it if it is text, keep it."""
         piece = mask(masked, self.key, self.taken)
         self.taken += len(piece)
+        is_end = self.is_final and not self.remaining
+        if self.inflater is None:
+            self._keep(piece, is_end=is_end)
+            return
+        for inflated in self.inflater.inflate(piece, is_end=is_end):
+            self._keep(inflated, is_end=False)
+        if is_end:
+            # Which of the pieces is the last, nobody knows before.
+            self._keep(b"", is_end=True)
+
+    def _keep(self, piece: bytes, *, is_end: bool) -> None:
         if self.opcode is Opcode.TEXT:
-            self._check(piece)
+            self._check(piece, is_end=is_end)
         self.payload += piece
 
-    def _check(self, piece: bytes) -> None:
+    def _check(self, piece: bytes, *, is_end: bool) -> None:
         if piece.isascii() and not self.unchecked:
             return
         text = self.unchecked + piece
-        is_end = self.is_final and not self.remaining
         checked = check_utf8(text, len(self.payload) - len(self.unchecked), is_end=is_end)
         self.unchecked = text[checked:]
 

@@ -7,8 +7,12 @@ that would be too big costs nobody a byte of memory.
 Text is checked while it arrives, piece by piece. A peer that sends one bad
 byte and then nothing for a minute is told at once, not after the minute.
 
+Of a compressed message (``deflate.py``) the length in front is only what it is
+packed into. So it is inflated as it arrives, and refused when it has become too
+big; and since a segment can hold a thousand times its size, reading pauses after
+a while, to go on when others have had their turn.
+
 Bytes in, events out: nothing here reads a socket, a clock or a random source.
-Extensions are not spoken, so every reserved bit is a fault.
 
 Source: RFC 6455; the numbers in comments are its sections.
 """
@@ -20,16 +24,22 @@ import hashlib
 import struct
 from typing import Final
 
-from roomcast.protocol.errors import FrameError, broken_rule, over_limit
-from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
-from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, Opcode, mask, may_be_received, may_be_sent
-from roomcast.protocol.header import FINAL, LENGTH_IN_2_BYTES, LENGTH_IN_8_BYTES, MASKED, read_header
-from roomcast.protocol.http import Request
+from roomcast.protocol.control import read_control
+from roomcast.protocol.deflate import STREAM_COST_BYTES, Agreement, deflated_max_bytes
+from roomcast.protocol.errors import FrameError, HandshakeError, broken_rule, over_limit
+from roomcast.protocol.events import Event, Failed, Message, More
+from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, Opcode, mask, may_be_sent
+from roomcast.protocol.header import COMPRESSED, FINAL, LENGTH_IN_2_BYTES, LENGTH_IN_8_BYTES, MASKED, read_header
+from roomcast.protocol.http import Request, is_token
 from roomcast.protocol.incoming import Incoming, check_utf8
+from roomcast.protocol.rates import FrameRates
 
 # "258EAFA5-…": any server that did not mean to speak WebSocket would not know
 # this string, so it cannot be tricked into a 101 (1.3).
 _ACCEPT_SALT: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+INFLATED_PER_TURN_BYTES: Final = 262_144
+"""How much is inflated, about, before others get their turn: a millisecond or two."""
 
 _WHOLE_MESSAGES: Final = {FINAL | opcode: opcode for opcode in (Opcode.TEXT, Opcode.BINARY)}
 
@@ -49,7 +59,7 @@ def accept_token(key: str) -> str:
     return base64.b64encode(digest).decode("ascii")
 
 
-def accept(request: Request) -> bytes:
+def accept(request: Request, agreement: Agreement | None = None) -> bytes:
     """Return the head of the 101 that turns the connection into a WebSocket.
 
     Of subprotocols the first that is offered is taken: a room carries whatever
@@ -58,6 +68,7 @@ def accept(request: Request) -> bytes:
 
     Args:
         request: A request that has passed the checks of the handshake.
+        agreement: What was negotiated about compression.
     """
     lines = [
         "HTTP/1.1 101 Switching Protocols",
@@ -65,20 +76,37 @@ def accept(request: Request) -> bytes:
         "Connection: Upgrade",
         f"Sec-WebSocket-Accept: {accept_token(request.get('sec-websocket-key') or '')}",
     ]
-    # Not request.tokens(): a subprotocol's case counts, and is compared.
-    offered = [name.strip() for name in ",".join(request.all("sec-websocket-protocol")).split(",")]
-    if first := next(filter(None, offered), None):
-        lines.append(f"Sec-WebSocket-Protocol: {first}")
+    if offered := subprotocols(request):
+        lines.append(f"Sec-WebSocket-Protocol: {offered[0]}")
+    if agreement is not None:
+        lines.append(f"Sec-WebSocket-Extensions: {agreement.header}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 
-def encode(opcode: Opcode, payload: bytes) -> bytes:
+def subprotocols(request: Request) -> list[str]:
+    """Return the subprotocols that are offered, in their order.
+
+    Raises:
+        HandshakeError: With status 400, if there is the header and it names none,
+            one twice, or one that is no token (4.1): the first goes into our answer.
+    """
+    lines = request.all("sec-websocket-protocol")
+    if not lines:
+        return []
+    # Not request.tokens(): a subprotocol's case counts, and is compared.
+    names = [stripped for name in ",".join(lines).split(",") if (stripped := name.strip(" \t"))]
+    if not names or not all(map(is_token, names)) or len(set(names)) < len(names):
+        raise HandshakeError("Sec-WebSocket-Protocol is not a list of different tokens")
+    return names
+
+
+def encode(opcode: Opcode, payload: bytes, *, is_compressed: bool = False) -> bytes:
     """Return one frame as this server sends it: whole and unmasked.
 
     Raises:
         ValueError: If a control frame would carry more than 125 bytes.
     """
-    first = opcode | FINAL
+    first = opcode | (FINAL | COMPRESSED if is_compressed else FINAL)
     size = len(payload)
     if size <= CONTROL_PAYLOAD_MAX_BYTES:
         return bytes((first, size)) + payload
@@ -114,27 +142,50 @@ class Decoder:
         fragments_max: The most frames that one message may be cut into; 0: any.
         frame_counts: Sixteen counters, one per opcode, usually shared between
             connections. A frame is counted when all of it has been accepted.
+        rates: How often frames may come that end no message; None: any.
+        may_inflate: Whether messages may be compressed, since that was agreed on.
     """
 
     __slots__ = (
+        "_control_even_s",
+        "_fragments_even_s",
         "_fragments_max",
         "_frame_counts",
         "_held",
         "_incoming",
+        "_inflated_bytes",
+        "_may_inflate",
         "_message_max_bytes",
+        "_rates",
         "_whole_max_bytes",
         "is_over",
     )
 
-    def __init__(self, *, message_max_bytes: int, fragments_max: int, frame_counts: list[int]) -> None:
+    def __init__(
+        self,
+        *,
+        message_max_bytes: int,
+        fragments_max: int,
+        frame_counts: list[int],
+        rates: FrameRates | None = None,
+        may_inflate: bool = False,
+    ) -> None:
         self._message_max_bytes = message_max_bytes
         self._whole_max_bytes = min(message_max_bytes or 0xFFFF, 0xFFFF)
         self._fragments_max = fragments_max
         self._frame_counts = frame_counts
+        self._rates = rates
+        # Integers until the first such frame: a float of its own is 24 bytes.
+        self._control_even_s: float = 0
+        self._fragments_even_s: float = 0
         self.is_over = False
         """Whether the last event has been a ``Close`` or a ``Failed``: feed it nothing more."""
+        self._may_inflate = may_inflate
+        # Since the last pause.
+        self._inflated_bytes = 0
         # A header, or a control frame, of which the end has not come: 131
-        # bytes at the most. Joining it to the next segment is cheap.
+        # bytes at the most. Joining it to the next segment is cheap. After a
+        # pause it is what is left of the segment.
         self._held = b""
         # Most members are silent most of the time. What a half-read message
         # needs is made when one begins and dropped when it ends.
@@ -190,17 +241,18 @@ class Decoder:
         """Read on by one frame, or by as much of it as is here; return how far that was."""
         if self._incoming is not None and self._incoming.remaining:
             return self._take(self._incoming, data, start, events)
-        header = read_header(data, start)
+        header = read_header(data, start, may_inflate=self._may_inflate)
         if header is None:
             return self._hold(data, start)
         opcode, length, key_start = header
         if opcode >= _CLOSE:
             return self._control_frame(opcode, length, data, start, events)
-        self._admit(opcode, length)
+        is_compressed = data[start] & COMPRESSED != 0
+        self._admit(opcode, length, is_compressed=is_compressed)
         payload_start = key_start + 4
         if payload_start > len(data):
             return self._hold(data, start)
-        incoming = self._begin(opcode)
+        incoming = self._begin(opcode, is_compressed=is_compressed)
         incoming.begin_frame(length, data[key_start:payload_start], is_final=data[start] >= FINAL)
         return self._take(incoming, data, payload_start, events)
 
@@ -213,7 +265,9 @@ class Decoder:
         end = start + 6 + length
         if end > len(data):
             return self._hold(data, start)
-        events.append(_control_event(opcode, mask(data[start + 6 : end], data[start + 2 : start + 6])))
+        if self._rates is not None and opcode is not _CLOSE:
+            self._control_even_s = self._rates.control(self._control_even_s)
+        events.append(read_control(opcode, mask(data[start + 6 : end], data[start + 2 : start + 6])))
         self._frame_counts[opcode] += 1
         if opcode is not _CLOSE:
             return end
@@ -221,51 +275,59 @@ class Decoder:
         self.is_over = True
         return len(data)
 
-    def _admit(self, opcode: Opcode, length: int) -> None:
+    def _admit(self, opcode: Opcode, length: int, *, is_compressed: bool) -> None:
         """Refuse a data frame that its header condemns, before one byte of it is kept."""
         incoming = self._incoming
-        if incoming is None and opcode is _CONTINUATION:
-            raise broken_rule("a CONTINUATION frame without a message to continue")
-        if incoming is not None and opcode is not _CONTINUATION:
+        if incoming is None:
+            if opcode is _CONTINUATION:
+                raise broken_rule("a CONTINUATION frame without a message to continue")
+            self._admit_size(length, 1, is_compressed=is_compressed)
+            return
+        if opcode is not _CONTINUATION:
             raise broken_rule(f"a {opcode.name} frame inside an unfinished message")
-        size = length if incoming is None else length + len(incoming.payload)
-        if 0 < self._message_max_bytes < size:
-            text = f"a message longer than message_max_bytes = {self._message_max_bytes}"
-            raise over_limit(text, "message_max_bytes")
-        if incoming is not None and 0 < self._fragments_max <= incoming.fragments:
+        frames = incoming.fragments + 1
+        self._admit_size(length + incoming.received_bytes, frames, is_compressed=incoming.inflater is not None)
+        if 0 < self._fragments_max < frames:
             text = f"a message of more frames than fragments_max = {self._fragments_max}"
             raise over_limit(text, "fragments_max")
 
-    def _begin(self, opcode: Opcode) -> Incoming:
+    def _admit_size(self, size: int, frames: int, *, is_compressed: bool) -> None:
+        limit = self._message_max_bytes
+        if not limit:
+            return
+        if is_compressed and size > deflated_max_bytes(limit, frames):
+            raise over_limit(f"a message longer than message_max_bytes = {limit}, even compressed", "message_max_bytes")
+        if not is_compressed and size > limit:
+            raise over_limit(f"a message longer than message_max_bytes = {limit}", "message_max_bytes")
+
+    def _begin(self, opcode: Opcode, *, is_compressed: bool) -> Incoming:
         if self._incoming is None:
-            self._incoming = Incoming(opcode)
+            self._incoming = Incoming(opcode, is_compressed=is_compressed, message_max_bytes=self._message_max_bytes)
         return self._incoming
 
     def _take(self, incoming: Incoming, data: bytes, start: int, events: list[Event]) -> int:
         """Take what is here of the payload; at its end the frame is done, and perhaps the message."""
         end = min(start + incoming.remaining, len(data))
         incoming.take(data[start:end])
-        if not incoming.remaining:
-            self._frame_counts[_CONTINUATION if incoming.fragments > 1 else incoming.opcode] += 1
-            if incoming.is_final:
-                events.append(Message(incoming.opcode, bytes(incoming.payload)))
-                self._incoming = None
-        return end
+        if incoming.remaining:
+            return end
+        self._frame_counts[_CONTINUATION if incoming.fragments > 1 else incoming.opcode] += 1
+        if not incoming.is_final:
+            if self._rates is not None:
+                self._fragments_even_s = self._rates.fragment(self._fragments_even_s)
+            return end
+        events.append(Message(incoming.opcode, bytes(incoming.payload)))
+        self._incoming = None
+        if incoming.inflater is None:
+            return end
+        self._inflated_bytes += len(incoming.payload) + incoming.inflater.streams * STREAM_COST_BYTES
+        return self._pause_if_due(data, end, events)
 
-
-def _control_event(opcode: Opcode, payload: bytes) -> Event:
-    if opcode is _CLOSE:
-        return _read_close(payload)
-    return Ping(payload) if opcode is Opcode.PING else Pong(payload)
-
-
-def _read_close(payload: bytes) -> Close:
-    if not payload:
-        return Close(None, "")
-    if len(payload) == 1:
-        raise broken_rule("a CLOSE frame of 1 byte: a close code takes two")
-    code = int.from_bytes(payload[:2], "big")
-    if not may_be_received(code):
-        raise broken_rule(f"close code {code} must not stand in a CLOSE frame")
-    check_utf8(payload[2:])
-    return Close(code, payload[2:].decode())
+    def _pause_if_due(self, data: bytes, end: int, events: list[Event]) -> int:
+        """Leave the rest of a segment for later, when enough came out of it: 16 KiB could keep us for 20 ms."""
+        if self._inflated_bytes < INFLATED_PER_TURN_BYTES:
+            return end
+        self._inflated_bytes = 0
+        if end < len(data):
+            events.append(More())
+        return self._hold(data, end)

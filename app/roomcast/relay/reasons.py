@@ -27,7 +27,7 @@ class Reason(StrEnum):
     NOT_UTF8 = "not_utf8"
     """A text message, or a close reason, was not UTF-8."""
     RATE = "rate"
-    """More messages or bytes a second than the template allows one member."""
+    """More messages, bytes, or frames that bring none, a second than one member may send."""
     TOO_BIG = "too_big"
     """A message longer, or in more fragments, than the template allows."""
     PONG_TIMEOUT = "pong_timeout"

@@ -6,8 +6,8 @@ time it is or how the process is told to stop.
 """
 
 from roomcast.server.doors import DoorError
-from roomcast.server.policies import Explanation, build_policies, explain
+from roomcast.server.policies import Explanation, build_forwarding, build_policies, explain
 from roomcast.server.process import serve
 from roomcast.server.relay import Server
 
-__all__ = ["DoorError", "Explanation", "Server", "build_policies", "explain", "serve"]
+__all__ = ["DoorError", "Explanation", "Server", "build_forwarding", "build_policies", "explain", "serve"]

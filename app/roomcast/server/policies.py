@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from roomcast.policies.forwarded import Forwarding, TrustedProxies
 from roomcast.policies.origins import OriginPolicy
 from roomcast.policies.templates import Template
 from roomcast.protocol.handshake import Dialect
@@ -36,6 +37,18 @@ def build_policies(settings: Settings) -> Admission:
     )
 
 
+def build_forwarding(settings: Settings) -> Forwarding:
+    """Compile what the settings say about who is believed when it says for whom it speaks.
+
+    Raises:
+        ValueError: Naming the network and the rule it breaks.
+    """
+    server = settings.server
+    return Forwarding(
+        TrustedProxies(server.trusted_proxies), header=server.forwarded_header, proxy_protocol=server.proxy_protocol
+    )
+
+
 def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
     is_own = room.origins is not None
     return RoomTemplate(
@@ -58,6 +71,7 @@ def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
         message_max_bytes=room.message_max_bytes or 0,
         messages_per_s=room.messages_per_s or 0,
         bytes_per_s=room.bytes_per_s or 0,
+        control_frames_per_s=room.control_frames_per_s or 0,
         greeting=room.greeting,
     )
 

@@ -26,7 +26,7 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
 
     Raises:
         DoorError: If a door's address is not to be had.
-        ValueError: As ``build_policies``.
+        ValueError: As ``Server``.
     """
     settings, log = loaded.settings, loaded.settings.log
     raise_file_limit()
@@ -59,6 +59,10 @@ def _announce(server: Server, journal: Journal, settings: Settings) -> None:
     )
     if any(template.origins.is_open for template in server.admission.templates):
         journal.warning("any origin", hint='"*" lets every page in the world into your rooms, as its visitor')
+    if server.forwarding.proxies.is_anyone_trusted:
+        journal.warning(
+            "any proxy", hint="trusted_proxies holds every address, so every client may say which is its own"
+        )
 
 
 def _socket_path(address: tuple[str, int] | str) -> str:

@@ -18,7 +18,7 @@ from roomcast.relay.room import Room
 from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.faults import report_faults
 from roomcast.server.files import connections_max
-from roomcast.server.policies import build_policies
+from roomcast.server.policies import build_forwarding, build_policies
 from roomcast.settings import Settings
 from roomcast.transport import pages
 from roomcast.transport.admission import Outcome
@@ -45,7 +45,7 @@ class Server:
         chain: Makes a line of what the watchdog has to say on stderr; JSON without it.
 
     Raises:
-        ValueError: As ``build_policies``.
+        ValueError: As ``build_policies`` and ``build_forwarding``.
     """
 
     def __init__(self, settings: Settings, journal: Journal, chain: tuple[Processor, ...] | None = None) -> None:
@@ -54,6 +54,7 @@ class Server:
         self._stop_asked = Event()
         report_faults(journal)
         self.admission = build_policies(settings)
+        self.forwarding = build_forwarding(settings)
         self.counters = TransportCounters(list(Dialect), list(Outcome))
         self.hub = Hub(
             broker=MemoryBroker,
@@ -150,7 +151,7 @@ class Server:
             hub=self.hub,
             counters=self.counters,
             journal=self._journal,
-            addresses=AddressCounts(limits.connections_per_address),
+            addresses=AddressCounts(limits.connections_per_address, self.forwarding.proxies.trusts),
             keep_alive=self._keep_alive,
             clock=time.monotonic,
             connections_max=self.counters.connections_limit,
@@ -167,8 +168,10 @@ class Server:
             head_max_bytes=limits.head_max_bytes,
             headers_max=limits.headers_max,
             fragments_max=limits.fragments_max,
+            fragments_per_s=limits.fragments_per_s,
         )
-        return Entry(self.admission, membership, formats, handshakes, _page(is_demo=settings.server.demo))
+        page = _page(is_demo=settings.server.demo)
+        return Entry(self.admission, membership, formats, handshakes, page, self.forwarding)
 
     def _report(self, room: Room, error: Exception) -> None:
         self._journal.error("internal fault", room=room.name, **fault(error))

@@ -32,6 +32,7 @@ INHERITED = {
     "message_max_bytes": "limits.message_max_bytes",
     "messages_per_s": "limits.messages_per_s",
     "bytes_per_s": "limits.bytes_per_s",
+    "control_frames_per_s": "limits.control_frames_per_s",
     "origins": "origins.allow",
 }
 

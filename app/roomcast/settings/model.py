@@ -30,6 +30,7 @@ from roomcast.settings.values import (
     HeaderCount,
     HeadSize,
     Interval,
+    Networks,
     OriginPatterns,
     Port,
     Protocols,
@@ -59,6 +60,12 @@ class ServerSettings(Section):
     """Host names that are served; empty serves any."""
     protocols: Protocols = ("rfc6455", "hixie76")
     """The dialects that are spoken."""
+    trusted_proxies: Networks = ()
+    """Networks and addresses of proxies, or unix:, that are believed when they say for whom they speak."""
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """The one header in which they name their client."""
+    proxy_protocol: bool = False
+    """Whether they begin each connection with a PROXY header."""
     demo: bool = False
     """Whether GET / is the chat page."""
     drain_s: Annotated[float, Field(ge=0, le=3600)] = 8.0
@@ -112,6 +119,10 @@ class LimitSettings(Section):
     """Messages a second that a member may send; bursts of twice that pass."""
     bytes_per_s: Size = 262_144
     """Bytes of messages a second that a member may send; bursts of twice that pass."""
+    control_frames_per_s: Count = 50
+    """Pings, pongs and frames to discard that a member may send a second; bursts of twice that pass."""
+    fragments_per_s: Count = 2048
+    """Frames a second that end no message; bursts of twice that pass, which must hold fragments_max."""
     ping_interval_s: Interval = 25.0
     """Seconds between two pings to a member."""
     pong_timeout_s: Interval = 10.0
@@ -129,6 +140,10 @@ class RoomOriginSettings(Section):
 
     allow: OriginPatterns
     """Replaces [origins].allow for this template, and nothing else of that section."""
+
+
+OWN_LIMITS = ("message_max_bytes", "messages_per_s", "bytes_per_s", "control_frames_per_s")
+"""The limits that a template may have of its own."""
 
 
 class RoomSettings(Section):
@@ -158,16 +173,14 @@ class RoomSettings(Section):
     """Replaces the limit of the same name for this template."""
     bytes_per_s: Size | None = None
     """Replaces the limit of the same name for this template."""
+    control_frames_per_s: Count | None = None
+    """Replaces the limit of the same name for this template."""
     origins: RoomOriginSettings | None = None
     """Replaces origins for this template, as { allow = [...] }."""
 
     def inherit(self, limits: LimitSettings) -> "RoomSettings":
         """Return this template with every limit that it leaves open taken from ``limits``."""
-        missing = {
-            key: getattr(limits, key)
-            for key in ("message_max_bytes", "messages_per_s", "bytes_per_s")
-            if getattr(self, key) is None
-        }
+        missing = {key: getattr(limits, key) for key in OWN_LIMITS if getattr(self, key) is None}
         return self.model_copy(update=missing)
 
 
@@ -236,6 +249,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _keys_agree(self) -> "Settings":
         problems = [*self._doors_collide(), *self._names_collide(), *self._pings_overlap()]
+        problems += [*self._nobody_is_asked(), *self._fragments_exceed()]
         for room in self.rooms:
             problems += _misfits(room.inherit(self.limits))
         if problems:
@@ -260,6 +274,20 @@ class Settings(BaseSettings):
         if 0 < ping_s < pong_s:
             # The next ping would go out before it is known whether this one was answered.
             yield f"limits.pong_timeout_s = {pong_s:g} must not be longer than limits.ping_interval_s = {ping_s:g}"
+
+    def _nobody_is_asked(self) -> Iterator[str]:
+        if self.server.proxy_protocol and not self.server.trusted_proxies:
+            # Any client could then say who it is, or else the key would do nothing.
+            yield "server.proxy_protocol = true needs server.trusted_proxies: who else may say whose connection it is?"
+
+    def _fragments_exceed(self) -> Iterator[str]:
+        fragments_max, per_s = self.limits.fragments_max, self.limits.fragments_per_s
+        if 0 < 2 * per_s < fragments_max:
+            # A message that keeps every limit, sent in one go, would close its sender.
+            yield (
+                f"limits.fragments_per_s = {per_s} lets no message of fragments_max = {fragments_max} frames pass: "
+                "its burst, twice that, must hold one"
+            )
 
 
 def _overlap(one: str, other: str) -> bool:

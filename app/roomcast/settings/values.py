@@ -126,6 +126,7 @@ Protocols = Annotated[
 
 TemplateName = Annotated[str, AfterValidator(check_template_name)]
 TemplatePath = Annotated[str, AfterValidator(check_template_path)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
 OriginPatterns = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
 
 # 0 stands for "no limit" in these. A million of anything, or a GiB in one message,

@@ -101,6 +101,7 @@ class RoomTemplate:
     message_max_bytes: int
     messages_per_s: int
     bytes_per_s: int
+    control_frames_per_s: int
     greeting: str
 
     @property

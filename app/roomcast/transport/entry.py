@@ -26,6 +26,8 @@ from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.http import HeadDecoder, Request, response
 from roomcast.relay.message import Kind
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
+from roomcast.transport.frame_rates import FrameRates
+from roomcast.transport.introduction import Introduction
 from roomcast.transport.membership import Membership
 from roomcast.transport.visitor import Visitor
 from roomcast.transport.websocket import WebSocketMember
@@ -33,6 +35,7 @@ from roomcast.transport.websocket import WebSocketMember
 if TYPE_CHECKING:
     import _socket
 
+    from roomcast.policies.forwarded import Forwarding
     from roomcast.transport.formats import DialectFormat
 
 # How many of those who find no place may be answered at a time. More would
@@ -54,6 +57,7 @@ class HandshakeLimits:
     head_max_bytes: int
     headers_max: int
     fragments_max: int
+    fragments_per_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Entry:
         formats: By dialect.
         limits: See there.
         page: What GET / answers.
+        forwarding: Which proxies are believed when they say for whom they speak.
     """
 
     def __init__(
@@ -82,12 +87,18 @@ class Entry:
         formats: Mapping[Dialect, DialectFormat],
         limits: HandshakeLimits,
         page: Page,
+        forwarding: Forwarding,
     ) -> None:
         self._admission = admission
         self._membership = membership
         self._formats = formats
         self._limits = limits
         self._page = page
+        self._introduction = Introduction(forwarding, membership)
+        self._rates = {
+            template.name: FrameRates(template.control_frames_per_s, limits.fragments_per_s, membership.clock)
+            for template in admission.templates
+        }
         self._in_flight = 0
         self._turned_away = 0
 
@@ -124,7 +135,7 @@ class Entry:
         finally:
             if not is_member:
                 visitor.raw.close()
-                self._membership.release(visitor.address)
+                self._membership.release(visitor.claimed)
 
     def _try_to_shake_hands(self, visitor: Visitor) -> bool:
         """Make a member of it, or send the answer that says why not. Returns whether it is one."""
@@ -135,7 +146,9 @@ class Entry:
         try:
             if self._limits.handshakes_max and self._in_flight > self._limits.handshakes_max:
                 raise no_place("handshakes_max")
+            self._introduction.before_everything(visitor)
             request = _read_head(visitor, heads)
+            self._introduction.by_request(visitor, request)
             return self._answer(visitor, request, heads.rest)
         except Refusal as refusal:
             self._refuse(visitor, request, refusal)
@@ -167,7 +180,7 @@ class Entry:
             return False
         self._admission.check_dialect(dialect)
         admitted = self._admit(visitor, request)
-        head = accept(request, dialect)
+        head = accept(request, dialect, is_secure=visitor.scheme == "https")
         if dialect is Dialect.HIXIE76:
             head, rest = self._finish_hixie76(visitor, request, head, rest)
             # Others may have come while we waited for the eight bytes.
@@ -177,7 +190,7 @@ class Entry:
 
     def _admit(self, visitor: Visitor, request: Request) -> Admitted:
         """Ask the policies and the limits. Raises Refusal."""
-        admitted = self._admission.admit(request.path, origin=request.origin, host=request.host, scheme=None)
+        admitted = self._admission.admit(request.path, origin=request.origin, host=request.host, scheme=visitor.scheme)
         if not admitted.verdict.is_allowed and visitor.dialect is not None:
             self._membership.counters.origin_report_only += 1
             self._membership.journal.warning(
@@ -225,6 +238,7 @@ class Entry:
             message_max_bytes=template.message_max_bytes,
             fragments_max=self._limits.fragments_max,
             frame_counts=membership.counters.frames_received[dialect],
+            rates=self._rates[template.name],
         )
         rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
         member = WebSocketMember(connection, visitor.raw, wire_format, rate, visitor.address, membership)

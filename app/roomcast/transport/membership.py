@@ -76,6 +76,16 @@ class Membership:
         self.connections += 1
         return None
 
+    def reclaim(self, address: str, claimed: str) -> Refusal | None:
+        """Let a connection's place count for another address than it was claimed with, or say why it must not.
+
+        It is turned away with the place that it has, so what it was claimed with is still to be released.
+        """
+        if not self._addresses.admit(address):
+            return no_place("connections_per_address", status=429, outcome=Outcome.ADDRESS_LIMIT)
+        self._addresses.release(claimed)
+        return None
+
     def release(self, address: str) -> None:
         """Give back what ``claim`` took."""
         self.connections -= 1

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import _socket
 
     from roomcast.metrics import TransportCounters
+    from roomcast.policies.forwarded import Scheme
     from roomcast.protocol.handshake import Dialect
 
 # The most that is read at a time. A head is smaller; frames may be glued to it.
@@ -28,18 +29,24 @@ class Visitor:
 
     Args:
         raw: A non-blocking socket.
-        address: The peer's, "" for a path's.
+        address: The peer's, "" for a path's. It becomes the client's, where a proxy says which that is.
         now_s: When it came.
         counters: Where its bytes are counted.
     """
 
-    __slots__ = ("_counters", "address", "dialect", "is_answered", "now_s", "raw")
+    __slots__ = ("_counters", "address", "claimed", "dialect", "is_answered", "is_proxy", "now_s", "raw", "scheme")
 
     def __init__(self, raw: _socket.socket, address: str, now_s: float, counters: TransportCounters) -> None:
         self.raw = raw
         self.address = address
         self.now_s = now_s
         self._counters = counters
+        # The address that its place is counted for, and is given back with.
+        self.claimed = address
+        # Whether a trusted proxy speaks, who may name the client in its request.
+        self.is_proxy = False
+        # With which scheme the client speaks; None where nobody knows.
+        self.scheme: Scheme = None
         self.dialect: Dialect | None = None
         # Whether a 101 was sent, after which no other answer is possible.
         self.is_answered = False
@@ -54,6 +61,18 @@ class Visitor:
             else:
                 self._counters.received_bytes += len(data)
                 return data
+
+    def peek(self) -> bytes:
+        """Return what has arrived, b"" at the end of the stream, and leave it there. Raises OSError."""
+        while True:
+            try:
+                return self.raw.recv(_READ_BYTES, socket.MSG_PEEK)
+            except BlockingIOError:
+                self._wait(READABLE)
+
+    def take(self, size: int) -> None:
+        """Read ``size`` bytes that ``peek`` has shown."""
+        self._counters.received_bytes += len(self.raw.recv(size))
 
     def send(self, data: bytes) -> None:
         """Send all of ``data``. Raises OSError."""

@@ -4,31 +4,26 @@ It has no greenlet. Two watchers of the event loop call it: one when bytes have
 arrived, one, started only while something is unsent, when it can be written
 to. So an idle member costs a kilobyte, and a message to it one system call.
 
-A member's life has four stages. *Open*: messages in both directions. *Parting*:
-it is no longer read, and gets what it is owed. *Closing*: the close frame is
-written, or waits for its turn; the peer's is awaited. *Lingering*: our side is
-shut down, and what still arrives is thrown away for a moment, because closing
-a socket with unread bytes resets the connection, and the peer would lose the
-close frame. The last two have deadlines of their own; a parting member has the
-write deadline, as everybody has who is owed something.
+Its life has stages, which only go forward: see ``stages.py``.
 """
 
 from __future__ import annotations
 
 import socket
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from gevent.hub import get_hub
 
 from roomcast.policies.hits import Action
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
-from roomcast.protocol.frames import CloseCode, Opcode, may_be_sent
+from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
+from roomcast.transport.goodbyes import LATE_MAX_BYTES, LATE_READ_BYTES, echo_of, why
 from roomcast.transport.loop import READABLE, after, watcher
 from roomcast.transport.outbox import Outbox
+from roomcast.transport.stages import Stage
 from roomcast.transport.visitor import LINGER_S
 
 if TYPE_CHECKING:
@@ -48,38 +43,12 @@ READ_BYTES = 16_384
 # TCP_CLOSE of the kernel's list of states (tcp_states.h).
 _TCP_CLOSE = 7
 
-_REASONS = {
-    CloseCode.PROTOCOL_ERROR: Reason.PROTOCOL,
-    CloseCode.UNSUPPORTED_DATA: Reason.UNSUPPORTED,
-    CloseCode.NOT_UTF8: Reason.NOT_UTF8,
-    CloseCode.TOO_BIG: Reason.TOO_BIG,
-}
-
-
-class _Stage(IntEnum):
-    OPEN = 0
-    PARTING = 1
-    CLOSING = 2
-    LINGERING = 3
-    CLOSED = 4
-
 
 # Bound once, because an enum looks its members up at the price of a call, and
 # these are asked for with every message.
-_OPEN = _Stage.OPEN
+_OPEN = Stage.OPEN
 _TEXT_OPCODE = Opcode.TEXT
 _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
-
-
-def _echo_of(code: int | None) -> Close:
-    """Return the answer to a peer's goodbye: its own code (RFC 6455, 5.5.1), without a code none.
-
-    Two codes a client may send and a server must not: 1010 asks for extensions
-    that the server left out, 1014 is a gateway's. Their echo is 1000.
-    """
-    if code is None:
-        return Close(None, "")
-    return Close(code if may_be_sent(code) else CloseCode.NORMAL, Reason.PEER)
 
 
 class WebSocketMember(Outbox):
@@ -100,6 +69,7 @@ class WebSocketMember(Outbox):
         "_early",
         "_goodbye",
         "_is_peer_done",
+        "_late_bytes",
         "_rate",
         "_reader",
         "_room",
@@ -137,6 +107,8 @@ class WebSocketMember(Outbox):
         self._close_reason = Reason.GONE
         # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
         self._is_peer_done = False
+        # What has come since our goodbye.
+        self._late_bytes = 0
 
     def open(self, room: Room, first: bytes, received: bytes) -> None:
         """Begin: write ``first`` (the 101, a greeting), and read what came with the handshake already."""
@@ -159,7 +131,7 @@ class WebSocketMember(Outbox):
     @property
     def is_in_room(self) -> bool:
         """Whether it has not said goodbye yet."""
-        return self._stage <= _Stage.PARTING
+        return self._stage <= Stage.PARTING
 
     @property
     def is_reset(self) -> bool:
@@ -188,7 +160,7 @@ class WebSocketMember(Outbox):
 
     def fail(self) -> None:
         """Say goodbye for a fault of ours, without what was owed: who knows what of it is right."""
-        self._stage = _Stage.CLOSING
+        self._stage = Stage.CLOSING
         self._close_reason = Reason.INTERNAL
         self._goodbye = None
         self._is_peer_done = True
@@ -263,7 +235,10 @@ class WebSocketMember(Outbox):
             if data:
                 self.is_heard = True
                 self._membership.counters.received_bytes += len(data)
-                self._take(data)
+                if self._stage is _OPEN:
+                    self._take(data)
+                else:
+                    self._take_late(data)
             else:
                 self._close(Reason.GONE)
         except Exception as error:
@@ -279,6 +254,18 @@ class WebSocketMember(Outbox):
             self._take(early)
         except Exception as error:
             self._end_by_fault(error)
+
+    def _take_late(self, data: bytes) -> None:
+        """Take what comes behind our goodbye. The peer's is awaited; all else is thrown away."""
+        self._late_bytes += len(data)
+        if not self._is_peer_done and self._late_bytes <= LATE_READ_BYTES:
+            self._take(data)
+            return
+        self._is_peer_done = True
+        self._shut_down_if_done()
+        if self._late_bytes > LATE_MAX_BYTES:
+            # Until the deadline TCP holds it back.
+            self._reader.stop()
 
     def _take(self, data: bytes) -> None:
         """Act on what arrived."""
@@ -305,8 +292,7 @@ class WebSocketMember(Outbox):
             exceeded = self._rate.admit(len(message.payload), membership.clock())
             if exceeded is not None:
                 self._room.counters.drop(Reason.RATE, 1)
-                self._count_closed_by(exceeded)
-                self.dismiss(Reason.RATE, f"limit={exceeded}")
+                self._give_up(Reason.RATE, f"limit={exceeded}", exceeded)
                 return
         kind = _TEXT if message.opcode is _TEXT_OPCODE else _BINARY
         membership.hub.publish(self._room, kind, message.payload, self)
@@ -315,14 +301,18 @@ class WebSocketMember(Outbox):
         """Answer a goodbye or a fault. A pong needs no answer: that bytes came was all it had to say."""
         if isinstance(event, Close):
             self._is_peer_done = True
-            self._part(Reason.PEER, _echo_of(event.code))
+            self._part(Reason.PEER, echo_of(event.code))
             self._shut_down_if_done()
         elif isinstance(event, Failed):
-            self._is_peer_done = True
-            if self._stage is _OPEN and event.error.limit is not None:
-                self._count_closed_by(event.error.limit)
-            self.dismiss(_REASONS[event.error.close_code])
-            self._shut_down_if_done()
+            self._give_up(*why(event.error), event.error.limit)
+
+    def _give_up(self, reason: Reason, detail: str, limit: str | None) -> None:
+        """Close one that breaks a rule or exceeds a limit, and listen to it no more, not even for its goodbye."""
+        self._is_peer_done = True
+        if self._stage is _OPEN and limit is not None:
+            self._count_closed_by(limit)
+        self.dismiss(reason, detail)
+        self._shut_down_if_done()
 
     def _count_closed_by(self, limit: str) -> None:
         self._membership.counters.limit_hits[limit, Action.CLOSED] += 1
@@ -333,14 +323,14 @@ class WebSocketMember(Outbox):
         """Read no more; say goodbye when all that is owed is written."""
         if self._stage is not _OPEN:
             return
-        self._stage = _Stage.PARTING
+        self._stage = Stage.PARTING
         self._close_reason = reason
         self._goodbye = goodbye
         self._reader.stop()
         self._membership.hub.part(self._room, self, reason)
 
     def _say_goodbye(self, reason: Reason) -> None:
-        self._stage = _Stage.CLOSING
+        self._stage = Stage.CLOSING
         self._close_reason = reason
         self._write_close(self._connection.send(self._goodbye or Close(reason.close_code, str(reason))))
         after(self._membership.close_timeout_s, self._expire)
@@ -350,9 +340,9 @@ class WebSocketMember(Outbox):
 
     def _shut_down_if_done(self) -> None:
         """Shut our side down when both have said goodbye. The server ends TCP first (RFC 6455, 7.1.1)."""
-        if self._stage is not _Stage.CLOSING or self._is_waiting or not self._is_peer_done:
+        if self._stage is not Stage.CLOSING or self._is_waiting or not self._is_peer_done:
             return
-        self._stage = _Stage.LINGERING
+        self._stage = Stage.LINGERING
         try:
             self._raw.shutdown(socket.SHUT_WR)
         except OSError:
@@ -374,12 +364,12 @@ class WebSocketMember(Outbox):
 
     def _close(self, reason: Reason) -> None:
         """Give everything back. May be called twice; the second does nothing."""
-        if self._stage is _Stage.CLOSED:
+        if self._stage is Stage.CLOSED:
             return
         was_in_room = self.is_in_room
         if not was_in_room:
             reason = self._close_reason
-        self._stage = _Stage.CLOSED
+        self._stage = Stage.CLOSED
         self._is_waiting = self._is_dead = True
         # Before the descriptor: a watcher that is left active fires for the
         # next socket with its number, or libev aborts the whole process.

@@ -1,0 +1,41 @@
+"""Goodbyes: which one answers what a peer did, and how much is heard of it behind ours."""
+
+from roomcast.protocol.errors import FrameError
+from roomcast.protocol.events import Close
+from roomcast.protocol.frames import CloseCode, may_be_sent
+from roomcast.relay.reasons import Reason
+
+# How much of what comes behind our goodbye is searched for the peer's: what may have
+# been under way. As frames of the smallest size it is 40 ms of decoding, and nobody
+# is told any more that it sends too often.
+LATE_READ_BYTES = 262_144
+# How much is read at all, to be thrown away: room for a message that was too big, since
+# a sender that is stuck in its write never gets to our goodbye. It is 2 ms of reading.
+LATE_MAX_BYTES = 4_194_304
+
+_REASONS = {
+    CloseCode.PROTOCOL_ERROR: Reason.PROTOCOL,
+    CloseCode.UNSUPPORTED_DATA: Reason.UNSUPPORTED,
+    CloseCode.NOT_UTF8: Reason.NOT_UTF8,
+    CloseCode.POLICY_VIOLATION: Reason.RATE,
+    CloseCode.TOO_BIG: Reason.TOO_BIG,
+}
+
+
+def echo_of(code: int | None) -> Close:
+    """Return the answer to a peer's goodbye: its own code (RFC 6455, 5.5.1), without a code none.
+
+    Two codes a client may send and a server must not: 1010 asks for extensions
+    that the server left out, 1014 is a gateway's. Their echo is 1000.
+    """
+    if code is None:
+        return Close(None, "")
+    return Close(code if may_be_sent(code) else CloseCode.NORMAL, Reason.PEER)
+
+
+def why(error: FrameError) -> tuple[Reason, str]:
+    """Return why a member is closed whose bytes are not read on, and what the close frame adds to that word."""
+    reason = _REASONS[error.close_code]
+    # Who sends too often may send less, if it is told of what. Who sends a
+    # message that is too big knows which one it was.
+    return reason, f"limit={error.limit}" if reason is Reason.RATE else ""

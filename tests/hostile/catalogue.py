@@ -1,0 +1,41 @@
+"""All cases, by group: the name of a group is that of its file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.hostile import (
+    frames_closes,
+    frames_headers,
+    frames_hixie76,
+    frames_limits,
+    frames_texts,
+    heads_hixie76,
+    heads_hosts,
+    heads_lengths,
+    heads_lines,
+    heads_sizes,
+    heads_strangers,
+    heads_targets,
+    heads_upgrades,
+)
+from tests.hostile.cases import Case
+
+GROUPS: Final[dict[str, list[Case]]] = {
+    module.__name__.rpartition(".")[2]: module.CASES
+    for module in (
+        heads_lengths,
+        heads_lines,
+        heads_targets,
+        heads_hosts,
+        heads_upgrades,
+        heads_sizes,
+        heads_strangers,
+        heads_hixie76,
+        frames_headers,
+        frames_texts,
+        frames_closes,
+        frames_limits,
+        frames_hixie76,
+    )
+}

@@ -1,0 +1,210 @@
+"""A relay with honest members in it, on which cases are run one after another.
+
+After each case the honest members must have heard what got through of it and
+nothing else, one must still reach the other, and the counters must have gone up
+by what the outcome says and by nothing else.
+
+A scrape takes its turn in the relay's own loop, so asking until the numbers are
+right needs no clock: what has not been counted yet is being done before the
+answer to the next question.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from threading import Thread
+from typing import Final, Self
+
+from tests.hostile.cases import ROOM, Case, Counts
+from tests.processes import RelayProcess, relay_process
+from tests.running import ask_admin
+from tests.wire import HANG_S, PING, PONG, Address, Rfc6455Client, connect, frame, shake_hands_rfc6455
+
+HONEST_MEMBERS: Final = 2
+
+# What an attack is counted by. Messages are compared one by one instead: see Honest.
+_COUNTED: Final = re.compile(r"^(roomcast_(?:handshakes|disconnects|limit_hits)_total\{.*\}) (\S+)$", re.MULTILINE)
+# What must be as before when an attack is over.
+_LEFT: Final = re.compile(
+    r"^(roomcast_(?:connections|rooms|members|laggards|publishers_paused)\{.*\}|roomcast_lag_bytes) (\S+)$",
+    re.MULTILINE,
+)
+
+
+class Honest:
+    """Members of the room that attackers enter: they hear what gets through, and each other."""
+
+    def __init__(self, address: Address) -> None:
+        self._members = [shake_hands_rfc6455(connect(address), ROOM) for _ in range(HONEST_MEMBERS)]
+        self._said = 0
+
+    def close(self) -> None:
+        for member in self._members:
+            member.close()
+
+    def expect(self, relayed: tuple[str | bytes, ...]) -> None:
+        """Each has heard this and nothing else, and one hears the other."""
+        self._said += 1
+        speaker, hearer = self._members[self._said % 2], self._members[(self._said + 1) % 2]
+        words = f"number {self._said}"
+        speaker.say(words)
+        # Who speaks hears nothing of itself: what it has heard too much is noticed when it hears the next time.
+        for member, expected in ((hearer, (*relayed, words)), (speaker, relayed)):
+            heard = tuple(_hear(member) for _ in expected)
+            assert heard == expected, f"honest members heard {heard!r:.300} and not {expected!r:.300}"
+
+
+def _hear(member: Rfc6455Client) -> str | bytes:
+    while True:
+        opcode, payload = member.read_frame()
+        if opcode == PING:
+            member.wire.send(frame(PONG, payload))
+        else:
+            return payload.decode() if opcode == 1 else payload
+
+
+class Kit:
+    """A relay, its honest members, and its numbers.
+
+    Args:
+        address: Of its public door.
+        private_address: Of the other.
+    """
+
+    def __init__(self, address: Address, private_address: Address) -> None:
+        self.address = address
+        self._private_address = private_address
+        self._honest = Honest(address)
+        self._before, self._left = self._scrape()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._honest.close()
+
+    def run(self, case: Case) -> None:
+        """Run one case; everything must be as it was, and the outcome counted. Raises AssertionError."""
+        try:
+            case.run(self.address)
+            self._honest.expect(case.outcome.relayed)
+            self._expect_counted(case.outcome.counts)
+        except BaseException:
+            self._begin_anew()
+            raise
+
+    def _begin_anew(self) -> None:
+        """Let one case that fails be no reason for the next to fail."""
+        self._honest.close()
+        self._honest = Honest(self.address)
+        self._before, self._left = self._scrape()
+
+    def _expect_counted(self, counts: Counts) -> None:
+        """Ask until all is counted and nothing is left; a number that is too high will not come right."""
+        deadline_s = time.monotonic() + HANG_S
+        while True:
+            now, left = self._scrape()
+            seen = {name: now[name] - self._before.get(name, 0) for name in now if now[name] != self._before.get(name)}
+            if seen == counts and left == self._left:
+                self._before = now
+                return
+            is_late = time.monotonic() > deadline_s
+            if is_late or any(value > counts.get(name, 0) for name, value in seen.items()):
+                changed = {name: value for name, value in left.items() if value != self._left.get(name)}
+                raise AssertionError(f"counted {seen}, and not {dict(counts)}; left over {changed}")
+
+    def _scrape(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        text = ask_admin(self._private_address, "/metrics").body.decode()
+        return _series(_COUNTED, text), _series(_LEFT, text)
+
+
+def _series(pattern: re.Pattern[str], text: str) -> Mapping[str, int]:
+    return {name: int(float(value)) for name, value in pattern.findall(text)}
+
+
+class ProcessKit(Kit):
+    """The same, on a relay in a process of its own, of which the system can be asked more."""
+
+    def __init__(self, process: RelayProcess) -> None:
+        super().__init__(process.address, process.private_address)
+        self._process = process
+        self._pid = process.process.pid
+        self._log = process.lines
+        self.faults: list[str] = []
+        """The lines of its log that speak of a fault of its own."""
+        # A log that nobody reads fills its pipe.
+        self._reader = Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        self._descriptors = self.descriptors()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        # Its log is ours to read, to the end.
+        self._process.send_signal(signal.SIGTERM)
+        self._reader.join(HANG_S)
+
+    def _read_log(self) -> None:
+        for line in self._log:
+            if "internal fault" in line or '"level": "error"' in line:
+                self.faults.append(line)
+
+    def descriptors(self) -> int:
+        """Return how many descriptors it has open."""
+        return len(os.listdir(f"/proc/{self._pid}/fd"))
+
+    def rss_bytes(self) -> int:
+        """Return the memory that it has, as the kernel counts it: VmRSS."""
+        with open(f"/proc/{self._pid}/status", encoding="ascii") as status:
+            [kilobytes] = [line.split()[1] for line in status if line.startswith("VmRSS:")]
+        return int(kilobytes) * 1024
+
+    def expect_nothing_left(self) -> None:
+        """Ask until it has as many descriptors as before the first case, and is as empty."""
+        deadline_s = time.monotonic() + HANG_S
+        while self.descriptors() != self._descriptors:
+            assert time.monotonic() < deadline_s, f"{self.descriptors()} descriptors, and not {self._descriptors}"
+            self._scrape()
+        self._expect_counted({})
+        assert self.faults == []
+
+
+class Relays:
+    """A relay process for each combination of settings that cases ask for; each is started when it is needed."""
+
+    def __init__(self) -> None:
+        self._processes = ExitStack()
+        self.kits: dict[tuple[str, ...], ProcessKit] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.close()
+
+    def kit_for(self, case: Case) -> ProcessKit:
+        """Return the relay on which this case is to be run."""
+        if case.settings not in self.kits:
+            process = self._processes.enter_context(relay_process(*case.settings))
+            self.kits[case.settings] = self._processes.enter_context(ProcessKit(process))
+        return self.kits[case.settings]
+
+    def run(self, case: Case) -> None:
+        """Run one case. Raises AssertionError, OSError or EOFError where its outcome is another one."""
+        self.kit_for(case).run(case)
+
+
+@contextmanager
+def as_many_files_as_allowed() -> Iterator[int]:
+    """Let this process have as many descriptors as it may, and say how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
