@@ -64,6 +64,16 @@ def third_connection_and_fourth(relay: Relay) -> Iterator[None]:
     check_refused(relay, 503)
 
 
+def second_connection_of_an_address_and_third(relay: Relay) -> Iterator[None]:
+    # Loopback is a proxy, and says for whom it speaks.
+    ada = "X-Forwarded-For: 203.0.113.9"
+    relay.join(LOBBY, ada)
+    relay.join(LOBBY, ada)
+    yield
+    check_refused(relay, 429, rfc6455_head(LOBBY, ada))
+    relay.join(LOBBY, "X-Forwarded-For: 203.0.113.10")
+
+
 def second_handshake_in_flight_and_third(relay: Relay) -> Iterator[None]:
     relay.connect().send(b"GET /")
     relay.join().close()
@@ -215,6 +225,12 @@ FRAGMENTS = "[limits]\nfragments_max = 2\nfragments_per_s = 1"
 
 CASES = [
     Case("connections_max", "refused", "[limits]\nconnections_max = 3", third_connection_and_fourth),
+    Case(
+        "connections_per_address",
+        "refused",
+        '[server]\ntrusted_proxies = ["127.0.0.1"]\n[limits]\nconnections_per_address = 2',
+        second_connection_of_an_address_and_third,
+    ),
     Case("handshakes_max", "refused", "[limits]\nhandshakes_max = 2", second_handshake_in_flight_and_third),
     Case("handshake_timeout_s", "refused", "[limits]\nhandshake_timeout_s = 0.2", handshake_in_time_and_too_slow),
     Case("head_max_bytes", "refused", "[limits]\nhead_max_bytes = 1024", head_of_the_size_and_one_byte_more),
@@ -233,7 +249,7 @@ CASES = [
     Case("lag_max_bytes", "dropped", rooms(lag_max_bytes=131_072, overflow="skip"), reader_behind_and_what_it_misses),
 ]
 
-ELSEWHERE = {("connections_per_address", "refused")}
+ELSEWHERE = {("handshakes_per_address", "refused")}
 """What loopback cannot exceed, because its address is not counted: tested in ``transport/test_membership.py``."""
 
 

@@ -20,12 +20,12 @@ from roomcast.transport.entry import Entry, HandshakeLimits, Page
 from roomcast.transport.formats import Hixie76Format, Rfc6455Format
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.membership import Membership
+from roomcast.transport.places import Places
 from tests.diary import Diary
 from tests.running import Relay, settings
 from tests.wire import Wire
 
 _NO_LIMITS = HandshakeLimits(
-    handshakes_max=0,
     handshake_timeout_s=10,
     head_max_bytes=16_384,
     headers_max=100,
@@ -42,6 +42,7 @@ class Entrance:
     Args:
         relay: Whose loop and rooms it uses.
         connections_per_address: As the setting.
+        handshakes_per_address: Likewise.
         page: What GET / answers.
         clock: What the members have for a clock.
         forwarding: Which proxies are believed.
@@ -52,6 +53,7 @@ class Entrance:
         relay: Relay,
         *,
         connections_per_address: int,
+        handshakes_per_address: int,
         page: Page,
         clock: Callable[[], float] = monotonic,
         forwarding: Forwarding = NOBODY_IS_TRUSTED,
@@ -61,6 +63,12 @@ class Entrance:
         self.counters = TransportCounters(list(Dialect), list(Outcome))
         self.visitors = ExitStack()
         self._relay = relay
+        self.places = Places(
+            connections_max=0,
+            handshakes_max=0,
+            connections=AddressCounts(connections_per_address, forwarding.proxies.trusts),
+            handshakes=AddressCounts(handshakes_per_address, forwarding.proxies.trusts),
+        )
         hub = relay.server.hub
         keep_alive = KeepAlive(
             hub=hub, clock=clock, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0, report=print
@@ -69,10 +77,9 @@ class Entrance:
             hub=hub,
             counters=self.counters,
             journal=self.journal,
-            addresses=AddressCounts(connections_per_address, forwarding.proxies.trusts),
+            places=self.places,
             keep_alive=keep_alive,
             clock=clock,
-            connections_max=0,
             close_timeout_s=0.1,
             address_for_logs=str,
         )
@@ -99,6 +106,7 @@ def entrance(
     relay: Relay,
     *,
     connections_per_address: int = 0,
+    handshakes_per_address: int = 0,
     page: Page | None = None,
     clock: Callable[[], float] = monotonic,
     forwarding: Forwarding = NOBODY_IS_TRUSTED,
@@ -107,14 +115,19 @@ def entrance(
     plain = page or Page(b"hello\n")
     door = relay.call(
         lambda: Entrance(
-            relay, connections_per_address=connections_per_address, page=plain, clock=clock, forwarding=forwarding
+            relay,
+            connections_per_address=connections_per_address,
+            handshakes_per_address=handshakes_per_address,
+            page=plain,
+            clock=clock,
+            forwarding=forwarding,
         )
     )
     writer = relay.call(lambda: gevent.spawn(door.journal.run))
     try:
         yield door
         door.visitors.close()
-        relay.until(lambda: door.membership.connections == 0)
+        relay.until(lambda: door.places.connections == 0)
     finally:
         door.visitors.close()
         relay.call(door.journal.stop)

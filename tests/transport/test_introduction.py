@@ -117,7 +117,7 @@ def test_clients_behind_a_trusted_proxy_are_counted_each_for_itself(serve: Serve
         # Others have limits of their own, and who was turned away took nothing.
         assert [join(BOB), join(BOB)]
         ada.close()
-        relay.until(lambda: door.membership.connections == 3)
+        relay.until(lambda: door.places.connections == 3)
         assert join(ADA)
         check_turned_away(ask(door, PEER, rfc6455_head(LOBBY, forwarded_for(ADA))))
 
@@ -136,7 +136,7 @@ def test_place_is_given_back_by_whoever_does_not_become_a_member(serve: Serve, r
     with entrance(relay, connections_per_address=1, forwarding=BY_X_FORWARDED_FOR) as door:
         for _ in range(3):
             assert ask(door, PEER, request_).status in (200, 400, 404)
-            relay.until(lambda: door.membership.connections == 0)
+            relay.until(lambda: door.places.connections == 0)
 
         assert shake_hands_rfc6455(door.visit(PEER), LOBBY, forwarded_for(ADA))
         check_turned_away(ask(door, PEER, get("/", forwarded_for(ADA))))
@@ -149,7 +149,7 @@ def test_place_is_given_back_by_whoever_leaves_before_its_eight_bytes(serve: Ser
             with door.visit(PEER) as wire:
                 wire.send(hixie76_head(LOBBY, forwarded_for(ADA)))
                 assert wire.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
-            relay.until(lambda: door.membership.connections == 0)
+            relay.until(lambda: door.places.connections == 0)
 
         assert shake_hands_hixie76(door.visit(PEER), LOBBY, forwarded_for(ADA))
 
@@ -162,10 +162,10 @@ def test_trusted_proxy_itself_is_not_counted_whatever_its_address(serve: Serve, 
         # Those who end have nothing to give back, either.
         stranger = shake_hands_rfc6455(door.visit(STRANGER), LOBBY)
         assert ask(door, PEER, get()).status == 200
-        relay.until(lambda: door.membership.connections == 4)
+        relay.until(lambda: door.places.connections == 4)
         check_turned_away(ask(door, STRANGER, get("/", *lines)))
         stranger.close()
-        relay.until(lambda: door.membership.connections == 3)
+        relay.until(lambda: door.places.connections == 3)
         assert shake_hands_rfc6455(door.visit(STRANGER), LOBBY)
 
 
@@ -337,7 +337,7 @@ def test_client_that_a_proxy_header_names_is_counted_and_given_back(serve: Serve
     with entrance(relay, connections_per_address=1, forwarding=BY_PROXY_HEADER) as door:
         for _ in range(2):
             assert ask(door, PEER, header + get()).status == 200
-            relay.until(lambda: door.membership.connections == 0)
+            relay.until(lambda: door.places.connections == 0)
             ada = door.visit(PEER)
             ada.send(header)
             shake_hands_rfc6455(ada, LOBBY)
@@ -346,7 +346,7 @@ def test_client_that_a_proxy_header_names_is_counted_and_given_back(serve: Serve
             assert ask(door, PEER, line(BOB) + get()).status == 200
             assert ask(door, PEER, HEALTH_CHECK + get("/-/ready")).status == 200
             ada.close()
-            relay.until(lambda: door.membership.connections == 0)
+            relay.until(lambda: door.places.connections == 0)
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_what_follows_the_header_is_still_in_the_socket(serve: Serve, header: by
     with entrance(relay, forwarding=BY_PROXY_HEADER) as door, theirs, ours:
         ours.setblocking(False)
         visitor = Visitor(ours, PEER, 0.0, door.counters)
-        introduction = Introduction(BY_PROXY_HEADER, door.membership)
+        introduction = Introduction(BY_PROXY_HEADER, door.places)
 
         reading = relay.call(lambda: gevent.spawn(introduction.before_everything, visitor))
         theirs.send(header[:14])

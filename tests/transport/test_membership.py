@@ -46,10 +46,32 @@ def test_too_many_connections_of_one_address_are_told_to_come_later(
         # Another's limit is its own, and a place that is given back is free.
         cai = shake_hands_rfc6455(door.visit(other), LOBBY)
         bob.close()
-        relay.until(lambda: door.membership.connections == 2)
+        relay.until(lambda: door.places.connections == 2)
         dan = shake_hands_rfc6455(door.visit(first), LOBBY)
         dan.say("hello")
         assert ada.hear() == cai.hear() == "hello"
+
+
+def test_address_with_slow_heads_keeps_no_other_out(serve: Serve) -> None:
+    relay = serve()
+    with entrance(relay, handshakes_per_address=2) as door:
+        members = [shake_hands_rfc6455(door.visit("198.51.100.7"), LOBBY) for _ in range(3)]
+        slow = [door.visit("198.51.100.7") for _ in range(2)]
+        slow[0].send(b"GET / HT")
+
+        with door.visit("198.51.100.7") as wire:
+            answer = wire.read_answer()
+        assert (answer.status, answer.body) == (429, b"handshakes_per_address is reached\n")
+        assert answer.headers["retry-after"] == "5"
+        assert door.counters.limit_hits["handshakes_per_address", "refused"] == 1
+
+        # Neither another address nor its own members notice; and what ends gives its place back.
+        assert shake_hands_rfc6455(door.visit("198.51.100.8"), LOBBY)
+        members[0].say("hello")
+        assert members[1].hear() == "hello"
+        slow[1].close()
+        relay.until(lambda: door.places.handshakes == 1)
+        assert shake_hands_rfc6455(door.visit("198.51.100.7"), LOBBY)
 
 
 def test_visitor_who_does_not_become_a_member_gives_its_place_back(serve: Serve) -> None:
@@ -59,7 +81,7 @@ def test_visitor_who_does_not_become_a_member_gives_its_place_back(serve: Serve)
             with door.visit("198.51.100.7") as wire:
                 wire.send(get())
                 assert wire.read_answer().status == 200
-            relay.until(lambda: door.membership.connections == 0)
+            relay.until(lambda: door.places.connections == 0)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "100.64.0.1", ""])

@@ -16,6 +16,7 @@ from roomcast.relay.reasons import Reason
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.membership import Membership
 from roomcast.transport.outbox import Outbox
+from roomcast.transport.places import Places
 from tests.diary import Diary
 from tests.idle import idle_counters, idle_hub
 
@@ -130,14 +131,14 @@ class Pair:
         self.keep_alive = KeepAlive(
             hub=hub, clock=self.clock, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0, report=print
         )
+        nobody = AddressCounts(0)
         return Membership(
             hub=hub,
             counters=self.counters,
             journal=Diary().journal,
-            addresses=AddressCounts(0),
+            places=Places(connections_max=0, handshakes_max=0, connections=nobody, handshakes=nobody),
             keep_alive=self.keep_alive,
             clock=self.clock,
-            connections_max=0,
             close_timeout_s=0.1,
             address_for_logs=str,
         )

@@ -28,6 +28,7 @@ _ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
     "connections_max": (Action.REFUSED,),
     "connections_per_address": (Action.REFUSED,),
     "handshakes_max": (Action.REFUSED,),
+    "handshakes_per_address": (Action.REFUSED,),
     "handshake_timeout_s": (Action.REFUSED,),
     "head_max_bytes": (Action.REFUSED,),
     "headers_max": (Action.REFUSED,),

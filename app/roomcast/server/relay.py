@@ -29,6 +29,7 @@ from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import Acceptor, SocketOptions
 from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership
+from roomcast.transport.places import Places
 
 # How long a scrape under way may hold up the end. Behind the drain come this, the
 # watchdog and the log's last words: they have to fit between drain_s and the moment
@@ -146,15 +147,13 @@ class Server:
     def _build_entry(self) -> Entry:
         settings = self._settings
         limits = settings.limits
-        self.counters.connections_limit = connections_max(limits.connections_max)
         membership = Membership(
             hub=self.hub,
             counters=self.counters,
             journal=self._journal,
-            addresses=AddressCounts(limits.connections_per_address, self.forwarding.proxies.trusts),
+            places=self._build_places(),
             keep_alive=self._keep_alive,
             clock=time.monotonic,
-            connections_max=self.counters.connections_limit,
             close_timeout_s=limits.close_timeout_s,
             address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
         )
@@ -163,7 +162,6 @@ class Server:
             Dialect.HIXIE76: Hixie76Format(self.counters),
         }
         handshakes = HandshakeLimits(
-            handshakes_max=limits.handshakes_max,
             handshake_timeout_s=limits.handshake_timeout_s,
             head_max_bytes=limits.head_max_bytes,
             headers_max=limits.headers_max,
@@ -172,6 +170,16 @@ class Server:
         )
         page = _page(is_demo=settings.server.demo)
         return Entry(self.admission, membership, formats, handshakes, page, self.forwarding)
+
+    def _build_places(self) -> Places:
+        limits, is_proxy = self._settings.limits, self.forwarding.proxies.trusts
+        self.counters.connections_limit = connections_max(limits.connections_max)
+        return Places(
+            connections_max=self.counters.connections_limit,
+            handshakes_max=limits.handshakes_max,
+            connections=AddressCounts(limits.connections_per_address, is_proxy),
+            handshakes=AddressCounts(limits.handshakes_per_address, is_proxy),
+        )
 
     def _report(self, room: Room, error: Exception) -> None:
         self._journal.error("internal fault", room=room.name, **fault(error))

@@ -103,6 +103,8 @@ class LimitSettings(Section):
     """Open connections from one public address, IPv6 by /64."""
     handshakes_max: Count = 1000
     """Handshakes in flight."""
+    handshakes_per_address: Count = 100
+    """Handshakes in flight from one public address, IPv6 by /64."""
     handshake_timeout_s: Wait = 10.0
     """Seconds in which a client must have sent its whole handshake."""
     head_max_bytes: HeadSize = 16_384

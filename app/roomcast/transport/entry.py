@@ -52,7 +52,6 @@ _DRAINING = Refusal(503, Outcome.DRAINING, "draining: try again", headers=RETRY_
 class HandshakeLimits:
     """What a handshake may take before anybody knows whose it is; 0 is no limit."""
 
-    handshakes_max: int
     handshake_timeout_s: float
     head_max_bytes: int
     headers_max: int
@@ -94,18 +93,17 @@ class Entry:
         self._formats = formats
         self._limits = limits
         self._page = page
-        self._introduction = Introduction(forwarding, membership)
+        self._introduction = Introduction(forwarding, membership.places)
         self._rates = {
             template.name: FrameRates(template.control_frames_per_s, limits.fragments_per_s, membership.clock)
             for template in admission.templates
         }
-        self._in_flight = 0
         self._turned_away = 0
 
     def accepted(self, raw: _socket.socket, address: str) -> None:
         """Begin the handshake of a connection. Called in the loop: never waits, never raises."""
         visitor = Visitor(raw, address, self._membership.clock(), self._membership.counters)
-        refusal = self._membership.claim(address)
+        refusal = self._membership.places.claim(address)
         if refusal is None:
             gevent.spawn_raw(self._serve, visitor)
         elif self._turned_away < _TURNED_AWAY_MAX:
@@ -135,17 +133,14 @@ class Entry:
         finally:
             if not is_member:
                 visitor.raw.close()
-                self._membership.release(visitor.claimed)
+                self._membership.places.release(visitor.claimed)
 
     def _try_to_shake_hands(self, visitor: Visitor) -> bool:
         """Make a member of it, or send the answer that says why not. Returns whether it is one."""
         heads = HeadDecoder(self._limits.head_max_bytes, self._limits.headers_max)
         request: Request | None = None
-        self._in_flight += 1
         deadline = gevent.Timeout.start_new(self._limits.handshake_timeout_s)
         try:
-            if self._limits.handshakes_max and self._in_flight > self._limits.handshakes_max:
-                raise no_place("handshakes_max")
             self._introduction.before_everything(visitor)
             request = _read_head(visitor, heads)
             self._introduction.by_request(visitor, request)
@@ -168,7 +163,7 @@ class Entry:
             self._refuse(visitor, request, Refusal(500, Outcome.INTERNAL, "a fault of the relay's own"))
         finally:
             deadline.close()
-            self._in_flight -= 1
+            self._membership.places.end_handshake(visitor.claimed)
         return False
 
     def _answer(self, visitor: Visitor, request: Request, rest: bytes) -> bool:

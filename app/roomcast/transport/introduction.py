@@ -18,7 +18,7 @@ from roomcast.protocol.proxy_protocol import ProxyHeader, ProxyHeaderDecoder
 
 if TYPE_CHECKING:
     from roomcast.protocol.http import Request
-    from roomcast.transport.membership import Membership
+    from roomcast.transport.places import Places
     from roomcast.transport.visitor import Visitor
 
 
@@ -27,12 +27,12 @@ class Introduction:
 
     Args:
         forwarding: Who is believed, and what.
-        membership: Where its place is counted.
+        places: Where its own is counted.
     """
 
-    def __init__(self, forwarding: Forwarding, membership: Membership) -> None:
+    def __init__(self, forwarding: Forwarding, places: Places) -> None:
         self._forwarding = forwarding
-        self._membership = membership
+        self._places = places
 
     def before_everything(self, visitor: Visitor) -> None:
         """Read the PROXY header of a peer that owes one. Nothing else of the stream is touched.
@@ -68,7 +68,7 @@ class Introduction:
             return
         # At once: if it is turned away, that is who was.
         visitor.address = address
-        refusal = self._membership.reclaim(address, visitor.claimed)
+        refusal = self._places.reclaim(address, visitor.claimed)
         if refusal is not None:
             raise refusal
         visitor.claimed = address

@@ -5,13 +5,12 @@ from typing import Protocol
 
 from roomcast.logs import Journal, fault
 from roomcast.metrics import TransportCounters
-from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
-from roomcast.transport.admission import Outcome, Refusal, no_place
 from roomcast.transport.keepalive import KeepAlive, LiveMember
+from roomcast.transport.places import Places
 
 
 class CountedMember(LiveMember, Protocol):
@@ -35,10 +34,9 @@ class Membership:
         hub: The rooms.
         counters: The public door's.
         journal: The log.
-        addresses: Connections per address; a member gives its own back at its end.
+        places: For connections and handshakes; a member gives its own back at its end.
         keep_alive: Pings, and the deadlines of the silent.
         clock: Seconds from a clock that never goes back.
-        connections_max: How many sockets may be open, in handshakes or after; 0: no limit.
         close_timeout_s: How long a peer has for its half of the closing handshake.
         address_for_logs: How much of an address the log may name.
     """
@@ -49,47 +47,20 @@ class Membership:
         hub: Hub,
         counters: TransportCounters,
         journal: Journal,
-        addresses: AddressCounts,
+        places: Places,
         keep_alive: KeepAlive,
         clock: Callable[[], float],
-        connections_max: int,
         close_timeout_s: float,
         address_for_logs: Callable[[str], str],
     ) -> None:
         self.hub = hub
         self.counters = counters
+        self.places = places
         self.journal = journal
         self.keep_alive = keep_alive
         self.clock = clock
         self.close_timeout_s = close_timeout_s
         self.address_for_logs = address_for_logs
-        self._addresses = addresses
-        self._connections_max = connections_max
-        self.connections = 0
-
-    def claim(self, address: str) -> Refusal | None:
-        """Take a place for one more connection, or say why there is none. Undone by ``release``."""
-        if self._connections_max and self.connections >= self._connections_max:
-            return no_place("connections_max")
-        if not self._addresses.admit(address):
-            return no_place("connections_per_address", status=429, outcome=Outcome.ADDRESS_LIMIT)
-        self.connections += 1
-        return None
-
-    def reclaim(self, address: str, claimed: str) -> Refusal | None:
-        """Let a connection's place count for another address than it was claimed with, or say why it must not.
-
-        It is turned away with the place that it has, so what it was claimed with is still to be released.
-        """
-        if not self._addresses.admit(address):
-            return no_place("connections_per_address", status=429, outcome=Outcome.ADDRESS_LIMIT)
-        self._addresses.release(claimed)
-        return None
-
-    def release(self, address: str) -> None:
-        """Give back what ``claim`` took."""
-        self.connections -= 1
-        self._addresses.release(address)
 
     def joined(self, member: CountedMember, room: Room) -> None:
         """Count and log a newcomer."""
@@ -107,7 +78,7 @@ class Membership:
         """Count and log an end. Called once for each member that joined."""
         lasted_s = self.clock() - member.joined_s
         self.keep_alive.remove(member)
-        self.release(member.address)
+        self.places.release(member.address)
         self.counters.connections[member.dialect] -= 1
         self.counters.disconnects[member.dialect, reason] += 1
         self.counters.connection_duration.observe(lasted_s)

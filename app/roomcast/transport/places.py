@@ -1,0 +1,79 @@
+"""The places that there are: for connections, and for handshakes, in all and for each address.
+
+A connection has a place from its accept to its end, and its handshake a second
+one, until it is a member or has its answer. Both are taken before a greenlet is
+made for it, so that a crowd costs no more than there are places.
+
+Without places for the handshakes of one address, a single client that sends its
+heads slowly could hold all that there are, and keep everybody else out.
+"""
+
+from roomcast.policies.limits import AddressCounts
+from roomcast.transport.admission import Outcome, Refusal, no_place
+
+
+class Places:
+    """How many are here, and how many may be.
+
+    Args:
+        connections_max: How many connections may be open, in handshakes or after; 0: no limit.
+        handshakes_max: How many handshakes may be in flight; 0: no limit.
+        connections: Open connections by address.
+        handshakes: Handshakes in flight by address.
+    """
+
+    def __init__(
+        self, *, connections_max: int, handshakes_max: int, connections: AddressCounts, handshakes: AddressCounts
+    ) -> None:
+        self._connections_max = connections_max
+        self._handshakes_max = handshakes_max
+        self._connections_of = connections
+        self._handshakes_of = handshakes
+        self.connections = 0
+        self.handshakes = 0
+
+    def claim(self, address: str) -> Refusal | None:
+        """Take both places for a newcomer, or say why there is none. Undone by ``end_handshake`` and ``release``."""
+        if self._connections_max and self.connections >= self._connections_max:
+            return no_place("connections_max")
+        if self._handshakes_max and self.handshakes >= self._handshakes_max:
+            return no_place("handshakes_max")
+        refusal = self._claim_of_address(address)
+        if refusal is None:
+            self.connections += 1
+            self.handshakes += 1
+        return refusal
+
+    def reclaim(self, address: str, claimed: str) -> Refusal | None:
+        """Let both places count for another address than they were claimed with, or say why they must not.
+
+        Who is turned away is so with the places that it has: what they were
+        claimed with is still to be released.
+        """
+        refusal = self._claim_of_address(address)
+        if refusal is None:
+            self._connections_of.release(claimed)
+            self._handshakes_of.release(claimed)
+        return refusal
+
+    def end_handshake(self, address: str) -> None:
+        """Give back a handshake's place."""
+        self.handshakes -= 1
+        self._handshakes_of.release(address)
+
+    def release(self, address: str) -> None:
+        """Give back a connection's place. Its handshake has ended before."""
+        self.connections -= 1
+        self._connections_of.release(address)
+
+    def _claim_of_address(self, address: str) -> Refusal | None:
+        if not self._connections_of.admit(address):
+            return _too_many("connections_per_address")
+        if not self._handshakes_of.admit(address):
+            self._connections_of.release(address)
+            return _too_many("handshakes_per_address")
+        return None
+
+
+def _too_many(limit: str) -> Refusal:
+    return no_place(limit, status=429, outcome=Outcome.ADDRESS_LIMIT)

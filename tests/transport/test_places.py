@@ -1,0 +1,116 @@
+"""The places for connections and handshakes: taken together, given back apart, and none lost on the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from roomcast.policies.limits import AddressCounts
+from roomcast.transport.places import Places
+
+ADA, BOB = "203.0.113.1", "203.0.113.2"
+
+
+def places(
+    *, connections_max: int = 0, handshakes_max: int = 0, connections_of: int = 0, handshakes_of: int = 0
+) -> Places:
+    return Places(
+        connections_max=connections_max,
+        handshakes_max=handshakes_max,
+        connections=AddressCounts(connections_of),
+        handshakes=AddressCounts(handshakes_of),
+    )
+
+
+def claim(there: Places, address: str) -> str | None:
+    """Return the limit that keeps a newcomer from this address out."""
+    refusal = there.claim(address)
+    assert refusal is None or dict(refusal.headers)["Retry-After"]
+    return refusal.limit if refusal is not None else None
+
+
+@pytest.mark.parametrize(
+    ("there", "limit"),
+    [
+        (places(connections_max=2), "connections_max"),
+        (places(handshakes_max=2), "handshakes_max"),
+        (places(connections_of=2), "connections_per_address"),
+        (places(handshakes_of=2), "handshakes_per_address"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_there_are_as_many_places_as_the_limit_says(there: Places, limit: str) -> None:
+    assert [claim(there, ADA) for _ in range(4)] == [None, None, limit, limit]
+    assert (there.connections, there.handshakes) == (2, 2)
+    # Who finds no place has taken none: the first that is given back is free.
+    there.end_handshake(ADA)
+    there.release(ADA)
+    assert [claim(there, ADA) for _ in range(2)] == [None, limit]
+
+
+@pytest.mark.parametrize(
+    ("there", "status", "outcome"),
+    [
+        (places(connections_max=1), 503, "full"),
+        (places(handshakes_max=1), 503, "full"),
+        (places(connections_of=1), 429, "address_limit"),
+        (places(handshakes_of=1), 429, "address_limit"),
+    ],
+)
+def test_whoever_finds_no_place_is_told_whose_fault_it_is(there: Places, status: int, outcome: str) -> None:
+    there.claim(ADA)
+
+    refusal = there.claim(ADA)
+
+    assert refusal is not None
+    assert (refusal.status, refusal.outcome) == (status, outcome)
+
+
+def test_members_have_no_place_among_the_handshakes() -> None:
+    there = places(handshakes_max=1, handshakes_of=1)
+
+    for _ in range(5):
+        assert claim(there, ADA) is None
+        there.end_handshake(ADA)
+
+    assert (there.connections, there.handshakes) == (5, 0)
+
+
+def test_address_without_a_place_leaves_the_others_theirs() -> None:
+    there = places(connections_of=1, handshakes_of=1)
+
+    assert [claim(there, address) for address in (ADA, ADA, BOB)] == [None, "connections_per_address", None]
+
+
+def test_handshake_too_many_gives_the_connection_s_place_back() -> None:
+    there = places(connections_of=2, handshakes_of=1)
+
+    assert [claim(there, ADA) for _ in range(3)] == [None, "handshakes_per_address", "handshakes_per_address"]
+    there.end_handshake(ADA)
+
+    assert claim(there, ADA) is None
+
+
+@pytest.mark.parametrize("limits", [{"connections_of": 1}, {"handshakes_of": 1}])
+def test_places_go_over_to_the_client_for_whom_a_proxy_speaks(limits: dict[str, int]) -> None:
+    there = places(**limits)
+    there.claim(ADA)
+
+    assert there.reclaim(BOB, ADA) is None
+
+    assert claim(there, ADA) is None
+    assert claim(there, BOB) == f"{next(iter(limits)).removesuffix('_of')}_per_address"
+
+
+@pytest.mark.parametrize("limits", [{"connections_of": 1}, {"handshakes_of": 1}])
+def test_client_that_finds_no_place_keeps_those_of_its_proxy(limits: dict[str, int]) -> None:
+    there = places(**limits)
+    there.claim(BOB)
+    there.claim(ADA)
+
+    refusal = there.reclaim(BOB, ADA)
+
+    assert refusal is not None
+    there.end_handshake(ADA)
+    there.release(ADA)
+    assert claim(there, ADA) is None
+    assert claim(there, BOB) is not None
