@@ -1,4 +1,4 @@
-"""A short run of atheris on each target, from the kept corpus: what a change broke, it often finds in two seconds."""
+"""A short run of atheris on each target, from the kept corpus: what a change broke, it often finds in a second."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.fuzz import __main__ as fuzz
 from tests.fuzz import corpus
 from tests.fuzz.targets import TARGETS, Target
 
-SECONDS = 2
+SECONDS = 1
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)

@@ -203,3 +203,15 @@ def test_the_closest_entry_is_the_one_that_is_named() -> None:
     named = [allowlist.entry_for(parse_origin(f"https://{host}.example.com")) for host in ("a.b", "x.b", "x.y.b", "x")]
 
     assert named == [entries[2], entries[1], entries[1], entries[0]]
+
+
+@given(ORIGIN_TEXT, ORIGIN_TEXT)
+def test_an_entry_without_a_star_lets_in_its_own_origin_and_no_other(entry: str, other: str) -> None:
+    try:
+        listed, asking = parse_origin(entry), parse_origin(other)
+        allowlist = Allowlist([entry])
+    except ValueError:
+        return
+
+    assert allowlist.entry_for(listed) == entry
+    assert (allowlist.entry_for(asking) == entry) is (asking == listed)

@@ -335,3 +335,15 @@ def test_whatever_was_written_the_result_is_an_address_and_what_a_trusted_peer_w
         address = read(*lines).address
         assert TrustedProxies([address]).trusts(address)
         assert read(*lines, own).address == ADA
+
+
+@given(st.lists(st.text(alphabet="0123456789abcdef.:/%") | st.text() | st.just("unix:"), max_size=3), st.text())
+def test_networks_are_refused_by_value_error_and_no_address_by_any(networks: list[str], address: str) -> None:
+    try:
+        proxies = TrustedProxies(networks)
+    except ValueError:
+        return
+
+    assert proxies.trusts("") is ("unix:" in networks)
+    assert proxies.trusts(address) in (True, False)
+    assert all(proxies.trusts(network.partition("/")[0]) for network in networks if network != "unix:")

@@ -199,3 +199,29 @@ def test_a_name_that_could_not_be_served_is_an_error(entry: str, rule: str) -> N
 @given(st.text())
 def test_no_host_header_makes_it_raise(host: str) -> None:
     assert not ServedHosts(["relay.invalid.example"]).serves(host)
+
+
+@given(st.text(alphabet="a.:[]019 ü") | st.text())
+def test_an_authority_is_refused_by_value_error_or_is_its_host_and_its_port(authority: str) -> None:
+    try:
+        host, port = split_port(authority)
+    except ValueError:
+        return
+
+    assert host == authority.rpartition(":")[0] if port is not None else host == authority
+    assert port is None or int(authority.rpartition(":")[2]) == port
+
+
+@given(st.text(max_size=20))
+def test_a_header_is_the_same_text_in_either_encoding(text: str) -> None:
+    assert header_text(text.encode().decode("latin-1")) == text
+
+
+@given(st.lists(st.text(alphabet="aB1.-_[]:", max_size=8), max_size=3))
+def test_names_are_refused_by_value_error_or_are_served_in_any_case(names: list[str]) -> None:
+    try:
+        hosts = ServedHosts(names)
+    except ValueError:
+        return
+
+    assert all(hosts.serves(f"[{name}]" if name.count(":") > 1 and name[0] != "[" else name.upper()) for name in names)

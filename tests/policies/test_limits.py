@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomcast.policies.limits import AddressCounts, FrameRate, MemberRate, address_group
+from roomcast.policies.limits import BURST_S, AddressCounts, FrameRate, MemberRate, address_group
 
 
 def test_a_member_may_send_twice_its_rate_of_messages_at_once() -> None:
@@ -252,3 +252,45 @@ def test_releasing_what_was_never_admitted_counts_nothing() -> None:
     counts.release("203.0.113.9")
 
     assert [counts.admit("203.0.113.9") for _ in range(2)] == [True, False]
+
+
+# Whatever comes
+
+
+RATES = st.sampled_from([0, 0.5, 1, 3, 100])
+SENDING = st.lists(st.tuples(st.sampled_from([0, 0, 0.1, 0.5, 1, 5]), st.integers(0, 250)), max_size=40)
+
+
+@given(messages_per_s=RATES, bytes_per_s=st.sampled_from([0, 100]), sending=SENDING)
+def test_nobody_sends_more_than_the_burst_and_the_rate_since(
+    messages_per_s: float, bytes_per_s: float, sending: list[tuple[float, int]]
+) -> None:
+    rate = MemberRate(messages_per_s, bytes_per_s)
+    now_s, passed_bytes = 1000.0, []
+
+    for pause_s, size_bytes in sending:
+        now_s += pause_s
+        if rate.admit(size_bytes, now_s) is None:
+            passed_bytes.append(size_bytes)
+
+    # Rounding: a tenth of a second is no binary fraction.
+    allowed_s = BURST_S + now_s - 1000.0 + 1e-6
+    assert not messages_per_s or len(passed_bytes) <= allowed_s * messages_per_s
+    assert not bytes_per_s or sum(passed_bytes) <= allowed_s * bytes_per_s
+
+
+@given(st.floats(), st.floats())
+def test_a_rate_is_refused_by_value_error_or_lets_something_pass(messages_per_s: float, bytes_per_s: float) -> None:
+    try:
+        rate = MemberRate(messages_per_s, bytes_per_s)
+    except ValueError:
+        return
+
+    assert rate.admit(0, 1.0) is None
+
+
+@given(st.text() | st.ip_addresses().map(str))
+def test_any_address_is_in_one_group_or_in_none(address: str) -> None:
+    group = address_group(address)
+
+    assert group is None or address_group(group.removesuffix("/64")) == group

@@ -352,3 +352,12 @@ def test_a_star_stands_for_one_or_more_whole_first_labels(labels: list[str], suf
 )
 def test_origin_is_shown_without_what_may_be_a_secret(origin: str, shown: str) -> None:
     assert spelled(origin) == shown
+
+
+@given(HEADERS)
+def test_whatever_came_is_shown_short_and_in_one_spelling(origin: str) -> None:
+    shown = spelled(origin)
+
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert shown in ("opaque", "malformed") or spelled(shown) == shown

@@ -1,6 +1,7 @@
 """Which path is which room, and which template decides about it."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -325,3 +326,17 @@ def test_the_tree_finds_what_looking_at_each_template_would(
         # Each template that matches as well is not more specific anywhere.
         assert found is not None
         assert all(mine[0] >= theirs[0] for mine, theirs in zip(found.segments, template.segments, strict=False))
+
+
+@given(PATHS)
+def test_a_name_is_the_same_whichever_of_its_bytes_are_encoded(path: str) -> None:
+    try:
+        name = room_name(path)
+    except RoomNameError:
+        return
+
+    assert room_name(quote(name)) == name
+    assert (
+        room_name("/" + "/".join("".join(f"%{byte:02x}" for byte in part.encode()) for part in name[1:].split("/")))
+        == name
+    )

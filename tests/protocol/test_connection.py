@@ -3,6 +3,10 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.client import ClientProtocol
+from websockets.frames import Frame as WebsocketsFrame
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
 
 from roomcast.protocol import hixie76, rfc6455
 from roomcast.protocol.connection import Close, Connection, Event, Failed, Message, More, Ping, Pong, Sendable
@@ -337,3 +341,50 @@ def test_both_dialects_hand_on_the_same_text(text: str) -> None:
     modern = connection(Dialect.RFC6455).receive(frame(TEXT, payload))
 
     assert modern == connection(Dialect.HIXIE76).receive(hixie76.encode(payload)) == [Message(TEXT, payload)]
+
+
+# Whatever is said
+
+
+sendables = st.one_of(
+    st.builds(Message, st.sampled_from([TEXT, BINARY]), st.text(max_size=200).map(str.encode)),
+    st.builds(Ping, st.binary(max_size=125)),
+    st.builds(Pong, st.binary(max_size=125)),
+    st.builds(Close, st.none() | st.sampled_from([*CloseCode, 3000, 4401]), st.text(max_size=20)),
+)
+
+
+def frame_of(event: Sendable) -> tuple[int, bytes]:
+    """The opcode and the payload that a client should find."""
+    match event:
+        case Message(opcode, payload):
+            return opcode, payload
+        case Ping(payload):
+            return Opcode.PING, payload
+        case Pong(payload):
+            return Opcode.PONG, payload
+        case _:
+            return Opcode.CLOSE, event.code.to_bytes(2, "big") + event.reason.encode() if event.code else b""
+
+
+@given(st.lists(sendables, max_size=6))
+def test_a_client_of_another_make_reads_all_that_is_said_up_to_the_goodbye(said: list[Sendable]) -> None:
+    member, client = connection(Dialect.RFC6455), ClientProtocol(parse_uri("ws://relay.example/"), state=OPEN)
+    last = next((number for number, event in enumerate(said) if isinstance(event, Close)), len(said))
+
+    client.receive_data(b"".join(member.send(event) for event in said))
+
+    heard = [event for event in client.events_received() if isinstance(event, WebsocketsFrame)]
+    assert client.parser_exc is None
+    assert [(int(one.opcode), bytes(one.data)) for one in heard] == [frame_of(event) for event in said[: last + 1]]
+
+
+@given(st.lists(sendables, max_size=6))
+def test_hixie76_says_the_texts_and_the_goodbye_and_can_read_itself(said: list[Sendable]) -> None:
+    speaker, listener = connection(Dialect.HIXIE76), connection(Dialect.HIXIE76)
+    last = next((number for number, event in enumerate(said) if isinstance(event, Close)), len(said))
+
+    heard = listener.receive(b"".join(speaker.send(event) for event in said))
+
+    texts: list[Event] = [event for event in said[:last] if isinstance(event, Message) and event.opcode is TEXT]
+    assert heard == texts + [Close(None, "")] * (last < len(said))

@@ -42,3 +42,7 @@ def test_a_piece_is_masked_as_its_place_in_the_frame_demands(payload: bytes, key
     first, second = payload[:cut], payload[cut:]
 
     assert mask(first, key) + mask(second, key, len(first)) == mask(payload, key)
+
+
+def test_whatever_may_be_sent_may_be_received() -> None:
+    assert all(may_be_received(code) for code in range(0x10000) if may_be_sent(code))

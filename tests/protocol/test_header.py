@@ -1,8 +1,11 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from roomcast.protocol.errors import FrameError
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.header import read_header
+from tests.protocol.clients import frame
 
 
 @pytest.mark.parametrize(
@@ -87,3 +90,35 @@ def test_what_was_agreed_on_is_the_first_frame_of_a_message_and_no_other(header:
         read_header(bytes.fromhex(header), 0, may_inflate=True)
 
     assert (caught.value.close_code, str(caught.value)) == (CloseCode.PROTOCOL_ERROR, words)
+
+
+# Whatever comes
+
+
+def judged(data: bytes, *, may_inflate: bool) -> tuple[Opcode, int, int] | str | None:
+    try:
+        return read_header(data, 0, may_inflate=may_inflate)
+    except FrameError as error:
+        return str(error)
+
+
+@given(st.binary(max_size=16) | st.binary(max_size=10).map(b"\x82\xff".__add__), st.booleans())
+def test_a_header_is_judged_at_the_byte_that_decides_and_not_otherwise_later(data: bytes, may_inflate: bool) -> None:
+    verdicts = [judged(data[:size], may_inflate=may_inflate) for size in range(len(data) + 1)]
+    decided = [verdict for verdict in verdicts if verdict is not None]
+
+    assert verdicts == [None] * (len(verdicts) - len(decided)) + decided[:1] * len(decided)
+
+
+@given(
+    opcode=st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION]),
+    size=st.integers(0, 300) | st.sampled_from([0xFFFF, 0x10000, 70_000]),
+    is_final=st.booleans(),
+    before=st.binary(max_size=5),
+)
+def test_what_a_client_announces_is_read_wherever_it_stands(
+    opcode: Opcode, size: int, is_final: bool, before: bytes
+) -> None:
+    sent = frame(opcode, bytes(size), is_final=is_final)
+
+    assert read_header(before + sent, len(before)) == (opcode, size, len(before) + len(sent) - size - 4)

@@ -443,3 +443,17 @@ def test_header_that_would_begin_another_line_is_refused(header: tuple[str, str]
 def test_status_that_http_does_not_know_is_refused() -> None:
     with pytest.raises(ValueError, match="999"):
         response(999)
+
+
+@given(st.lists(st.tuples(st.text(max_size=6), st.text(max_size=8)), max_size=3), st.binary(max_size=20))
+def test_an_answer_is_read_as_it_was_meant_or_not_made(headers: list[tuple[str, str]], body: bytes) -> None:
+    meant = [(f"X-{name}", value) for name, value in headers]
+    try:
+        answer = response(403, meant, body)
+    except ValueError:
+        return
+
+    head, end, sent = answer.partition(b"\r\n\r\n")
+    assert (end, sent) == (b"\r\n\r\n", body)
+    lines = [f"{name}: {value}" for name, value in [*meant, ("Content-Length", len(body)), ("Connection", "close")]]
+    assert head.decode("latin-1").split("\r\n")[1:] == lines

@@ -1,11 +1,13 @@
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from roomcast.protocol.errors import FrameError
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.incoming import Incoming, check_utf8
-from tests.protocol.clients import deflated
+from tests.protocol.clients import deflated, pieces
 
 NO_MASK = bytes(4)
 
@@ -160,3 +162,62 @@ def test_a_message_that_arrives_in_crumbs_costs_about_its_size() -> None:
 
     assert len(incoming.payload) == size
     assert kept_bytes < 1.5 * size
+
+
+# Whatever comes
+
+
+def can_be_completed(text: bytes) -> bool:
+    """Whether some bytes behind these make them UTF-8: tried with second bytes for each first one, and third ones."""
+    for ending in (
+        b"",
+        b"\x80",
+        b"\x9f",
+        b"\xa0",
+        b"\x80\x80",
+        b"\x9f\x80",
+        b"\xa0\x80",
+        b"\x80\x80\x80",
+        b"\x90\x80\x80",
+    ):
+        try:
+            (text + ending).decode()
+        except UnicodeDecodeError:
+            continue
+        return True
+    return False
+
+
+texts = st.one_of(
+    st.text(max_size=8).map(str.encode),
+    st.binary(max_size=8),
+    st.lists(st.sampled_from([b"\xe0", b"\xed", b"\xf0", b"\xf4", b"\xc2", b"\x80", b"\x90", b"\xa0", b"a"])).map(
+        b"".join
+    ),
+)
+
+
+@given(text=texts)
+def test_text_is_refused_at_the_byte_behind_which_nothing_can_make_it_good(text: bytes) -> None:
+    first_bad = next((size for size in range(len(text)) if not can_be_completed(text[: size + 1])), len(text))
+
+    assert arriving(text) == first_bad
+
+
+def fate(parts: list[bytes], key: bytes) -> bytes | str:
+    """What a text frame becomes that arrives in these parts."""
+    incoming = Incoming(Opcode.TEXT)
+    incoming.begin_frame(sum(map(len, parts)), key, is_final=True)
+    try:
+        for part in parts:
+            incoming.take(part)
+    except FrameError as error:
+        return str(error)
+    return bytes(incoming.payload)
+
+
+@given(text=texts, cuts=st.lists(st.integers(0, 8)), key=st.binary(min_size=4, max_size=4))
+def test_a_text_and_its_fault_are_the_same_however_it_is_cut(text: bytes, cuts: list[int], key: bytes) -> None:
+    masked = bytes(byte ^ key[position % 4] for position, byte in enumerate(text))
+
+    assert fate(pieces(masked, cuts), key) == fate([masked], key)

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from roomcast.relay.burst import Burst
 from roomcast.relay.counters import TemplateCounters
@@ -169,3 +171,33 @@ def test_rest_shares_the_bytes_of_its_frame_alone() -> None:
     stop = Burst(batch, wire_format, is_echoed=True).count_short(TemplateCounters("rooms"), ANN, 1)
 
     assert stop.rest.obj is batch[0].frame(wire_format)
+
+
+# Whatever is said, and wherever the kernel stops
+
+BATCHES = st.lists(
+    st.tuples(st.sampled_from(Kind), st.sampled_from([None, ANN, BOB]), st.binary(max_size=4)), min_size=1, max_size=8
+)
+
+
+@given(said=BATCHES, carries_binary=st.booleans(), is_echoed=st.booleans(), share=st.floats(0, 1))
+def test_what_was_taken_and_what_is_left_make_up_what_a_member_was_owed(
+    said: list[tuple[Kind, FakeMember | None, bytes]], carries_binary: bool, is_echoed: bool, share: float
+) -> None:
+    wire_format = BracketFormat(carries_binary=carries_binary)
+    counters = TemplateCounters("rooms")
+    batch = [
+        message(offset, payload, kind, sender=sender) for offset, (kind, sender, payload) in enumerate(said, start=1)
+    ]
+    burst = Burst(batch, wire_format, is_echoed=is_echoed)
+    owed = [one for one in batch if is_echoed or one.sender is not ANN]
+    data = burst.without(ANN) if ANN in burst.senders else burst.data
+    taken = int(len(data) * share)
+
+    stop = burst.count_short(counters, ANN, taken)
+
+    behind = [one.frame(wire_format) or b"" for one in owed if one.offset > stop.cursor]
+    assert data == b"".join(one.frame(wire_format) or b"" for one in owed)
+    assert data == data[:taken] + bytes(stop.rest) + b"".join(behind)
+    assert counters.delivered == sum(wire_format.frames_sent)
+    assert bool(stop.rest) == (stop.half_written is not None)

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.reasons import Reason
 
@@ -34,3 +37,17 @@ def test_reason_for_which_nothing_was_dropped_is_not_named() -> None:
     counters.drop(Reason.GONE, 0)
 
     assert counters.dropped == {}
+
+
+@given(bounds=st.sets(st.integers(0, 20), min_size=1), values=st.lists(st.integers(-5, 25)))
+def test_every_value_is_counted_below_the_first_bound_that_it_does_not_exceed(
+    bounds: set[int], values: list[int]
+) -> None:
+    histogram = Histogram(sorted(bounds))
+
+    for value in values:
+        histogram.observe(value)
+
+    assert (sum(histogram.counts), histogram.sum) == (len(values), sum(values))
+    for number, bound in enumerate(histogram.bounds):
+        assert sum(histogram.counts[: number + 1]) == sum(value <= bound for value in values)

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from roomcast.relay.log import Log
 from roomcast.relay.message import OVERHEAD_BYTES
@@ -92,3 +94,37 @@ def test_log_goes_on_after_a_trim() -> None:
 
     assert (log.head, log.first, log.size_bytes) == (6, 6, 1_000)
     assert offsets(log, 5, 6, 1) == [6]
+
+
+# Whatever is done with it: the log beside a list that forgets nothing
+
+STEPS = st.lists(
+    st.one_of(
+        st.binary(max_size=9),
+        st.tuples(st.integers(0, 3_000), st.integers(0, 12)),
+    ),
+    max_size=25,
+)
+
+
+@given(head=st.integers(0, 5), steps=STEPS, limit_bytes=st.integers(1, 3_000))
+def test_log_holds_the_newest_messages_without_gaps(
+    head: int, steps: list[bytes | tuple[int, int]], limit_bytes: int
+) -> None:
+    log, all_of_them = Log(head), []
+    for step in steps:
+        if isinstance(step, bytes):
+            all_of_them.append(message(log.head + 1, step))
+            log.append(all_of_them[-1])
+        else:
+            keep_bytes, served = step[0], min(head + step[1], log.head)
+            log.trim(keep_bytes, served)
+            assert log.size_bytes <= keep_bytes or log.first > served
+
+        held = [one for one in all_of_them if one.offset >= log.first]
+        assert log.size_bytes == sum(one.size_bytes for one in held)
+        assert [one.offset for one in held] == list(range(log.first, log.head + 1))
+        for cursor in range(log.first - 1, log.head):
+            batch = log.batch(cursor, log.head, limit_bytes)
+            assert batch == held[cursor + 1 - log.first :][: len(batch)]
+            assert len(batch) == 1 or sum(one.size_bytes for one in batch) <= limit_bytes

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from roomcast.relay.message import OVERHEAD_BYTES, Kind, Message
 from tests.relay.fake_wire import BracketFormat
 
@@ -37,3 +40,18 @@ def test_empty_message_counts_for_what_it_occupies() -> None:
 
 def test_size_counts_the_payload_once() -> None:
     assert Message("/rooms/a", 1, Kind.TEXT, b"x" * 1_000, None).size_bytes == 1_000 + OVERHEAD_BYTES
+
+
+@given(asked=st.lists(st.integers(0, 3)), kind=st.sampled_from(Kind), payload=st.binary(max_size=5))
+def test_message_is_encoded_once_for_each_format_whoever_asks_when(
+    asked: list[int], kind: Kind, payload: bytes
+) -> None:
+    formats = [BracketFormat(brackets, carries_binary=brackets != b"()") for brackets in (b"<>", b"[]", b"()", b"{}")]
+    message = Message("/rooms/a", 1, kind, payload, None)
+
+    for number in asked:
+        wire_format = formats[number]
+        expected = wire_format.left + payload + wire_format.right
+        assert message.frame(wire_format) == (expected if kind is Kind.TEXT or number != 2 else None)
+
+    assert [len(wire_format.encoded) for wire_format in formats] == [int(number in asked) for number in range(4)]
