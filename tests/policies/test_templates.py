@@ -226,7 +226,6 @@ def test_a_template_is_refused_by_nothing_but_value_error(path: str) -> None:
         return
 
     assert templates.match("/-/ready") is None
-    assert templates.match("/") is None
 
 
 @pytest.mark.parametrize(
