@@ -11,12 +11,16 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Event, Request, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
+from roomcast.protocol.deflate import Agreement
+from roomcast.protocol.handshake import Dialect
 from roomcast.protocol.rfc6455 import INFLATED_PER_TURN_BYTES
 from roomcast.relay.reasons import Reason
+from roomcast.transport.websocket import WebSocketMember
 from tests.running import Relay, Serve
 from tests.transport.rooms import LARGE, LOBBY, SMALL_BUFFER, ended, number_of, numbered, rooms
 from tests.wire import BINARY, CLOSE, HANG_S, TEXT, Client, Frame, Rfc6455Client, frame, rfc6455_head
 
+PATIENT = "[limits]\nclose_timeout_s = 300\n"
 ON = "[deflate]\nenabled = true\n"
 OFFER = "permessage-deflate; client_max_window_bits"
 ANSWER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -238,6 +242,24 @@ def test_goodbye_behind_small_bombs_is_heard(serve: Serve) -> None:
     assert [len(ada.read_frame().payload) for _ in range(3)] == [INFLATED_PER_TURN_BYTES] * 3
     assert bob.read_goodbye() == (4000, "peer")
     assert bob.wire.read_to_end() == b""
+
+
+def test_goodbye_behind_small_bombs_is_heard_by_one_who_has_said_goodbye_meanwhile(serve: Serve) -> None:
+    # Who does not hear it waits for five minutes.
+    relay = serve(ON + rooms(message_max_bytes=0, lag_max_bytes=67_108_864, pending_max_bytes=67_108_864) + PATIENT)
+    bob = DeflateClient(relay)
+    [member] = relay.server.hub.rooms[LOBBY]._cohorts[relay.server._entry._formats.find(Dialect.RFC6455, Agreement())]
+    assert isinstance(member, WebSocketMember)
+
+    def dismiss_it_as_soon_as_something_waits() -> bool:
+        if member._early is not None:
+            member.dismiss(Reason.RESTART)
+        return not member.is_in_room
+
+    with relay.noticing(dismiss_it_as_soon_as_something_waits):
+        bob.wire.send(compressed(BINARY, bytes(INFLATED_PER_TURN_BYTES), level=9) * 3 + frame(CLOSE, b"\x0f\xa0"))
+        assert bob.read_goodbye() == (1012, "restart")
+        assert bob.wire.read_to_end() == b""
 
 
 def test_who_sends_too_much_is_not_inflated_any_further(serve: Serve) -> None:
