@@ -12,11 +12,13 @@ from __future__ import annotations
 import http.client
 import os
 import resource
+import ssl
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Protocol, TypeVar
 
@@ -29,6 +31,7 @@ from roomcast.metrics import TransportCounters
 from roomcast.relay.counters import TemplateCounters
 from roomcast.server import Server
 from roomcast.settings import Settings
+from tests.certificates import issue, trusting
 from tests.diary import Diary
 from tests.wire import (
     HANG_S,
@@ -58,9 +61,15 @@ _OURS: dict[str, dict[str, Any]] = {
 
 
 class Relay:
-    """A relay in a thread, with an event loop of its own; and clients, who leave before it is stopped."""
+    """A relay in a thread, with an event loop of its own; and clients, who leave before it is stopped.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: The relay's.
+        tls: The clients' side of TLS, where they are to have any.
+    """
+
+    def __init__(self, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.diary = Diary(settings.log.level)
         self._settings = settings
         self._clients = ExitStack()
@@ -157,7 +166,8 @@ class Relay:
     # --- clients
 
     def connect(self, *, receive_buffer_bytes: int = 0) -> Wire:
-        return self._clients.enter_context(connect(self.address, receive_buffer_bytes=receive_buffer_bytes))
+        wire = connect(self.address, receive_buffer_bytes=receive_buffer_bytes, tls=self._tls)
+        return self._clients.enter_context(wire)
 
     def join(self, path: str = "/rooms/lobby", *lines: str, receive_buffer_bytes: int = 0) -> Rfc6455Client:
         return shake_hands_rfc6455(self.connect(receive_buffer_bytes=receive_buffer_bytes), path, *lines)
@@ -167,7 +177,7 @@ class Relay:
 
     def ask(self, request: bytes | None = None) -> Answer:
         """Send a request, GET / without one, and return the answer."""
-        return ask(self.address, get() if request is None else request)
+        return ask(self.address, get() if request is None else request, self._tls)
 
     def ask_admin(self, path: str) -> Answer:
         return ask_admin(self.server.private_address, path)
@@ -205,6 +215,11 @@ class Relay:
         self.wait_for_end()
 
 
+TLS = "tls"
+OVER_TLS_TOO = pytest.mark.parametrize("serve", ["clear", TLS], indirect=True)
+"""The mark of tests that are run twice: with a relay that serves in clear, and with one that has a certificate."""
+
+
 class Serve(Protocol):
     """The fixture that starts relays."""
 
@@ -212,13 +227,15 @@ class Serve(Protocol):
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
+def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
     """Start a relay with these settings; it must be clean at the end, and is stopped then."""
     descriptors = open_descriptors()
     relays: list[Relay] = []
+    is_tls = getattr(request, "param", None) == TLS
+    files = issue(tmp_path).toml if is_tls else ""
 
     def start(toml: str = "") -> Relay:
-        relays.append(Relay(settings(toml)))
+        relays.append(Relay(settings(files + toml), trusting() if is_tls else None))
         return relays[-1]
 
     try:
@@ -252,9 +269,9 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def ask(address: Address, request: bytes) -> Answer:
+def ask(address: Address, request: bytes, tls: ssl.SSLContext | None = None) -> Answer:
     """Send a request on a connection of its own and return the answer."""
-    with connect(address) as wire:
+    with connect(address, tls=tls) as wire:
         wire.send(request)
         return wire.read_answer()
 

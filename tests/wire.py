@@ -7,7 +7,11 @@ for ever: a relay that stays silent for ``HANG_S`` has failed the test.
 from __future__ import annotations
 
 import socket
+import ssl
 from typing import NamedTuple, Self
+
+HOST = "relay.example"
+"""The relay's name, where a client has to say one."""
 
 # Ends a test whose relay says nothing at all; no test waits for it.
 HANG_S = 20.0
@@ -63,6 +67,7 @@ class Wire:
     def __init__(self, connected: socket.socket) -> None:
         connected.settimeout(HANG_S)
         self.socket = connected
+        self.origin = "https://relay.example" if isinstance(connected, ssl.SSLSocket) else "http://relay.example"
         self._unread = b""
 
     def __enter__(self) -> Self:
@@ -92,10 +97,6 @@ class Wire:
             self._receive()
         data, self._unread = self._unread[:size], self._unread[size:]
         return data
-
-    def unread(self, data: bytes) -> None:
-        """Put back what was read, to be read again."""
-        self._unread = data + self._unread
 
     def read_until(self, end: bytes) -> bytes:
         """Return everything up to and with ``end``."""
@@ -193,12 +194,13 @@ class Hixie76Client:
 Client = Rfc6455Client | Hixie76Client
 
 
-def connect(address: Address, *, receive_buffer_bytes: int = 0) -> Wire:
+def connect(address: Address, *, receive_buffer_bytes: int = 0, tls: ssl.SSLContext | None = None) -> Wire:
     """Connect to a relay.
 
     Args:
         address: Where it listens.
         receive_buffer_bytes: How little the kernel may hold unread; 0 leaves that to the kernel.
+        tls: Our side of TLS, where the relay has any. Its end must be announced then (close_notify).
     """
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     connected = socket.socket(family)
@@ -207,6 +209,8 @@ def connect(address: Address, *, receive_buffer_bytes: int = 0) -> Wire:
         if receive_buffer_bytes:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         connected.connect(address)
+        if tls is not None:
+            connected = tls.wrap_socket(connected, server_hostname=HOST, suppress_ragged_eofs=False)
     except OSError:
         connected.close()
         raise
@@ -243,7 +247,7 @@ def shake_hands_rfc6455(wire: Wire, path: str, *lines: str) -> Rfc6455Client:
 
 def shake_hands_hixie76(wire: Wire, path: str, *lines: str) -> Hixie76Client:
     """Likewise, with the eight bytes in the same segment as the head."""
-    wire.send(hixie76_head(path, *lines) + KEY3)
+    wire.send(hixie76_head(path, *lines, origin=wire.origin) + KEY3)
     head = wire.read_until(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 "), head + wire.read_to_end()
     assert wire.read(len(TOKEN)) == TOKEN

@@ -87,12 +87,14 @@ def serve(config: ConfigOption = None, is_dev: DevOption = False, assignments: S
 @app.command()
 def check(config: ConfigOption = None, is_dev: DevOption = False, assignments: SetOption = None) -> None:
     """Check the configuration; print the values that hold and where each came from."""
-    from roomcast.server import build_forwarding, build_policies
+    from roomcast.server import build_forwarding, build_policies, read_certificate
 
     loaded = _load(config, is_dev, assignments)
     try:
         build_policies(loaded.settings)
         build_forwarding(loaded.settings)
+        if (tls := loaded.settings.tls).certificate:
+            read_certificate(tls.certificate, tls.key)
     except ValueError as error:
         _fail(str(error))
     table = Table("key", "value", "from", box=None, pad_edge=False)

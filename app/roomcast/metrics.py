@@ -69,9 +69,6 @@ class TransportCounters:
         "connection_duration",
         "connections",
         "connections_limit",
-        "deflate_input_bytes",
-        "deflate_output_bytes",
-        "deflated_messages",
         "disconnects",
         "formats",
         "frames_received",
@@ -84,6 +81,8 @@ class TransportCounters:
         "origin_report_only",
         "received_bytes",
         "sent_bytes",
+        "tls_expires_s",
+        "tls_reloads",
     )
 
     def __init__(
@@ -103,15 +102,13 @@ class TransportCounters:
         # What the members write by themselves; the rooms' bursts are counted by their formats.
         self.sent_bytes = 0
         self.formats: list[CountsSentBytes] = []
-        # What was compressed, once for all members who get it, and what came of it.
-        self.deflated_messages = 0
-        self.deflate_input_bytes = 0
-        self.deflate_output_bytes = 0
         self.origin_report_only = 0
         # By the setting's name and what was done.
         self.limit_hits = no_hits()
         self.is_draining = False
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
+        self.tls_expires_s = 0.0
+        self.tls_reloads = {"done": 0, "failed": 0}
 
 
 class RelayCollector(Collector):
@@ -145,11 +142,11 @@ class RelayCollector(Collector):
         yield from self._state()
         yield from self._connections()
         yield from self._handshakes()
+        yield from self._tls()
         yield from self._limits()
         yield from self._rooms()
         yield from self._messages()
         yield from self._frames()
-        yield from self._compression()
         yield from self._loop()
         yield from self._process.collect()
 
@@ -193,6 +190,20 @@ class RelayCollector(Collector):
             "roomcast_origin_report_only_total",
             "Handshakes that the origin policy would have refused, had it been enforced.",
             counters.origin_report_only,
+        )
+
+    def _tls(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield GaugeMetricFamily(
+            "roomcast_tls_certificate_expiry_timestamp_seconds",
+            "When the public door's certificate ends, in seconds since the epoch; 0 without TLS.",
+            counters.tls_expires_s,
+        )
+        yield _counter(
+            "roomcast_tls_reloads_total",
+            "How often the certificate was read again, and whether it is served since.",
+            ["outcome"],
+            counters.tls_reloads,
         )
 
     def _limits(self) -> Iterator[Metric]:
@@ -253,22 +264,6 @@ class RelayCollector(Collector):
             "roomcast_sent_bytes_total",
             "Bytes the kernel took at the public door.",
             counters.sent_bytes + sum(form.sent_bytes for form in counters.formats),
-        )
-
-    def _compression(self) -> Iterator[Metric]:
-        counters = self._counters
-        yield CounterMetricFamily(
-            "roomcast_deflated_messages_total",
-            "Messages compressed, once for all members that have one window.",
-            counters.deflated_messages,
-        )
-        yield CounterMetricFamily(
-            "roomcast_deflate_input_bytes_total", "Bytes of those messages.", counters.deflate_input_bytes
-        )
-        yield CounterMetricFamily(
-            "roomcast_deflate_output_bytes_total",
-            "Bytes that were sent for them, compressed or, where that is shorter, as they were.",
-            counters.deflate_output_bytes,
         )
 
     def _loop(self) -> Iterator[Metric]:

@@ -12,7 +12,7 @@ from roomcast.relay.hub import Hub
 from roomcast.transport.drain import Drain
 from roomcast.transport.keepalive import KeepAlive
 from tests.idle import idle_hub
-from tests.running import Serve
+from tests.running import OVER_TLS_TOO, Serve
 from tests.transport.rooms import BOTH_DIALECTS, Join, rooms, stall
 from tests.wire import TEXT, Client
 
@@ -45,6 +45,7 @@ def test_drain_that_is_cut_short_before_it_begins_is_over(nobody: KeepAlive) -> 
     assert drain.run() == 0
 
 
+@OVER_TLS_TOO
 @pytest.mark.parametrize("join", BOTH_DIALECTS)
 def test_member_that_does_not_answer_is_not_waited_for_longer_than_a_goodbye_takes(serve: Serve, join: Join) -> None:
     relay = serve("[server]\ndrain_s = 3600\n[limits]\nclose_timeout_s = 0.1")
@@ -58,6 +59,7 @@ def test_member_that_does_not_answer_is_not_waited_for_longer_than_a_goodbye_tak
     relay.diary.wait_for("stopped", members=1, cut=0)
 
 
+@OVER_TLS_TOO
 def test_no_time_to_drain_cuts_everybody(serve: Serve) -> None:
     relay = serve("[server]\ndrain_s = 0")
     members: list[Client] = [relay.join(), relay.join_hixie76()]
@@ -71,6 +73,7 @@ def test_no_time_to_drain_cuts_everybody(serve: Serve) -> None:
     assert relay.server.counters.disconnects["hixie76", "restart"] == 1
 
 
+@OVER_TLS_TOO
 def test_laggard_gets_what_it_is_owed_before_its_goodbye(serve: Serve) -> None:
     relay = serve(rooms() + "[server]\ndrain_s = 3600")
     publisher = relay.join()
@@ -91,6 +94,7 @@ def test_laggard_gets_what_it_is_owed_before_its_goodbye(serve: Serve) -> None:
     relay.diary.wait_for("stopped", members=2, cut=0)
 
 
+@OVER_TLS_TOO
 def test_drain_that_is_cut_short_dismisses_nobody_else(serve: Serve, many_files: None) -> None:
     relay = serve("[server]\ndrain_s = 3600")
     members = [relay.join(f"/rooms/{number % 3}") for number in range(200)]

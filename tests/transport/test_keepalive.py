@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from roomcast.relay.reasons import Reason
-from tests.running import Serve
+from tests.running import OVER_TLS_TOO, Serve
 from tests.transport.rooms import rooms, stall
 from tests.wire import PING, PONG, TEXT, Rfc6455Client, frame
+
+pytestmark = OVER_TLS_TOO
 
 # For members that answer, within a time that a busy machine keeps too; and for those that do not.
 OFTEN = "[limits]\nping_interval_s = 0.3\npong_timeout_s = 0.3\n"

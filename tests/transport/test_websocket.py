@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.running import Serve
+from tests.running import OVER_TLS_TOO, Serve
 from tests.transport.rooms import BOTH_DIALECTS, Join, rooms
 from tests.wire import (
     BINARY,
@@ -15,6 +15,8 @@ from tests.wire import (
     Client,
     frame,
 )
+
+pytestmark = OVER_TLS_TOO
 
 # --- messages
 

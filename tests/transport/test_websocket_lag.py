@@ -11,7 +11,7 @@ import pytest
 
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
-from tests.running import Relay, Serve
+from tests.running import OVER_TLS_TOO, Relay, Serve
 from tests.transport.rooms import BOTH_DIALECTS, LOBBY, SMALL_BUFFER, Join, ended, number_of, numbered, rooms, stall
 from tests.wire import (
     BINARY,
@@ -24,6 +24,8 @@ from tests.wire import (
     frame,
     rfc6455_head,
 )
+
+pytestmark = OVER_TLS_TOO
 
 # --- slow readers
 

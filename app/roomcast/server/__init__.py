@@ -9,5 +9,15 @@ from roomcast.server.doors import DoorError
 from roomcast.server.policies import Explanation, build_forwarding, build_policies, explain
 from roomcast.server.process import serve
 from roomcast.server.relay import Server
+from roomcast.transport.certificate import read_certificate
 
-__all__ = ["DoorError", "Explanation", "Server", "build_forwarding", "build_policies", "explain", "serve"]
+__all__ = [
+    "DoorError",
+    "Explanation",
+    "Server",
+    "build_forwarding",
+    "build_policies",
+    "explain",
+    "read_certificate",
+    "serve",
+]

@@ -84,10 +84,11 @@ def explain(settings: Settings, *, path: str, origin: str | None = None, host: s
     """
     admission = build_policies(settings)
     path = path.partition("?")[0]
+    scheme = "https" if settings.tls.certificate else None
     try:
         if host is not None:
             admission.check_host(host, path)
-        admitted = admission.admit(path, origin=origin, host=host, scheme=None)
+        admitted = admission.admit(path, origin=origin, host=host, scheme=scheme)
     except Refusal as refusal:
         message = f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
         return Explanation(refusal.status, str(refusal.outcome), refusal.template, refusal.room, refusal.rule, message)

@@ -35,6 +35,7 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
     # Before the doors open: who is told to stop meanwhile should end as from any other signal.
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, server.ask_to_stop)
+    gevent.signal_handler(signal.SIGHUP, server.reload)
     server.open()
     # What the program consists of is never garbage, and need not be looked at again.
     gc.freeze()
@@ -49,11 +50,12 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
 
 def _announce(server: Server, journal: Journal, settings: Settings) -> None:
     public, private = server.public_address, server.private_address
+    s = "s" if settings.tls.certificate else ""
     journal.info(
         "serving",
         public=_socket_path(public),
-        chat=f"{_base('http', public)}/" if settings.server.demo else "",
-        rooms=[f"{_base('ws', public)}{room.path}" for room in settings.rooms],
+        chat=f"{_base(f'http{s}', public)}/" if settings.server.demo else "",
+        rooms=[f"{_base(f'ws{s}', public)}{room.path}" for room in settings.rooms],
         private=_socket_path(private),
         metrics=f"{_base('http', private)}/metrics",
     )

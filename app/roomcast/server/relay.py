@@ -22,14 +22,16 @@ from roomcast.server.policies import build_forwarding, build_policies
 from roomcast.settings import Settings
 from roomcast.transport import pages
 from roomcast.transport.admission import Outcome
+from roomcast.transport.certificate import Certificate
 from roomcast.transport.drain import Drain
 from roomcast.transport.entry import Entry, HandshakeLimits, Page
-from roomcast.transport.formats import Deflation, Formats
+from roomcast.transport.formats import DialectFormat, Hixie76Format, Rfc6455Format
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import Acceptor, SocketOptions
 from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
+from roomcast.transport.tls import TlsServer
 
 # How long a scrape under way may hold up the end. Behind the drain come this, the
 # watchdog and the log's last words: they have to fit between drain_s and the moment
@@ -46,7 +48,7 @@ class Server:
         chain: Makes a line of what the watchdog has to say on stderr; JSON without it.
 
     Raises:
-        ValueError: As ``build_policies`` and ``build_forwarding``.
+        ValueError: As ``build_policies``, ``build_forwarding`` and ``Certificate``.
     """
 
     def __init__(self, settings: Settings, journal: Journal, chain: tuple[Processor, ...] | None = None) -> None:
@@ -75,6 +77,7 @@ class Server:
             report=lambda error: self._journal.error("internal fault", **fault(error)),
         )
         self._drain = Drain(self._keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
+        self._certificate = self._read_certificate()
         self._entry = self._build_entry()
         self._watchdog = Watchdog(self.counters.loop_lag, chain=chain)
         self._app = create_app(self.hub, self.counters, self._is_ready, journal)
@@ -97,6 +100,8 @@ class Server:
         self._acceptor = Acceptor(public.listening, self._entry.accepted, self._journal, options)
         self._private_door = PrivateDoor(private.listening, self._app, self._journal)
         self._keep_alive.start()
+        if self._certificate is not None:
+            self._certificate.start()
         self._watchdog.start()
         self._private_door.start()
         self._acceptor.start()
@@ -116,6 +121,13 @@ class Server:
         if self._stop_asked.is_set():
             self._drain.cut_short()
         self._stop_asked.set()
+
+    def reload(self) -> None:
+        """Read again what can change while it serves: the certificate. Called in the loop, as by a signal."""
+        if self._certificate is None:
+            self._journal.info("nothing to reload", hint="only the files of [tls] are read again, and there are none")
+        else:
+            self._certificate.reload()
 
     def run(self) -> None:
         """Serve until asked to stop, then say goodbye to everybody and close both doors."""
@@ -139,10 +151,18 @@ class Server:
         if self._private_door is not None:
             self._private_door.stop(_LAST_ANSWERS_S)
         self._keep_alive.stop()
+        if self._certificate is not None:
+            self._certificate.stop()
         self._watchdog.stop()
 
     def _is_ready(self) -> bool:
         return self._is_open and not self.counters.is_draining
+
+    def _read_certificate(self) -> Certificate | None:
+        tls = self._settings.tls
+        if not tls.certificate:
+            return None
+        return Certificate(tls.certificate, tls.key, journal=self._journal, counters=self.counters, clock=time.time)
 
     def _build_entry(self) -> Entry:
         settings = self._settings
@@ -157,8 +177,10 @@ class Server:
             close_timeout_s=limits.close_timeout_s,
             address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
         )
-        deflate = settings.deflate
-        deflation = Deflation(deflate.level, deflate.min_bytes) if deflate.enabled else None
+        formats: dict[Dialect, DialectFormat] = {
+            Dialect.RFC6455: Rfc6455Format(self.counters),
+            Dialect.HIXIE76: Hixie76Format(self.counters),
+        }
         handshakes = HandshakeLimits(
             handshake_timeout_s=limits.handshake_timeout_s,
             head_max_bytes=limits.head_max_bytes,
@@ -167,8 +189,8 @@ class Server:
             fragments_per_s=limits.fragments_per_s,
         )
         page = _page(is_demo=settings.server.demo)
-        formats = Formats(self.counters, deflation)
-        return Entry(self.admission, membership, formats, handshakes, page, self.forwarding)
+        tls = None if self._certificate is None else TlsServer(self._certificate)
+        return Entry(self.admission, membership, formats, handshakes, page, self.forwarding, tls)
 
     def _build_places(self) -> Places:
         limits, is_proxy = self._settings.limits, self.forwarding.proxies.trusts

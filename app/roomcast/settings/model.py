@@ -72,6 +72,15 @@ class ServerSettings(Section):
     """Seconds over which members are closed when the relay stops."""
 
 
+class TlsSettings(Section):
+    """The certificate of the public door. Without one it serves in clear."""
+
+    certificate: str = ""
+    """Path of a PEM file: the server's certificate, then those of its issuers."""
+    key: str = ""
+    """Path of a PEM file with the private key, not encrypted; may be the same file."""
+
+
 class AdminSettings(Section):
     """The private door: metrics and health."""
 
@@ -135,17 +144,6 @@ class LimitSettings(Section):
     """Seconds to wait for a peer's half of the closing handshake."""
     send_buffer_bytes: BufferSize = 65_536
     """Bytes that the kernel takes, and has not sent, for one stalled member; 0 leaves it to the kernel."""
-
-
-class DeflateSettings(Section):
-    """Compression of messages by permessage-deflate (RFC 7692), for clients that offer it."""
-
-    enabled: bool = False
-    """Whether it is agreed on."""
-    level: Annotated[int, Field(ge=1, le=9)] = 1
-    """zlib's level, from 1, the fastest, to 9, the smallest."""
-    min_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 256
-    """Bytes of a message below which it is sent as it is."""
 
 
 class RoomOriginSettings(Section):
@@ -235,14 +233,14 @@ class Settings(BaseSettings):
 
     server: ServerSettings = ServerSettings()
     """The public door."""
+    tls: TlsSettings = TlsSettings()
+    """The public door's certificate."""
     admin: AdminSettings = AdminSettings()
     """The private door."""
     origins: OriginSettings = OriginSettings()
     """Which web pages may connect."""
     limits: LimitSettings = LimitSettings()
     """How much anyone may take."""
-    deflate: DeflateSettings = DeflateSettings()
-    """Compression."""
     rooms: Rooms = (DEFAULT_ROOM,)
     """The room templates; the most specific that matches a path wins."""
     log: LogSettings = LogSettings()
@@ -263,8 +261,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "Settings":
-        problems = [*self._doors_collide(), *self._names_collide(), *self._pings_overlap()]
-        problems += [*self._nobody_is_asked(), *self._fragments_exceed()]
+        problems = [*self._doors_collide(), *self._half_a_certificate(), *self._names_collide()]
+        problems += [*self._pings_overlap(), *self._nobody_is_asked(), *self._fragments_exceed()]
         for room in self.rooms:
             problems += _misfits(room.inherit(self.limits))
         if problems:
@@ -278,6 +276,11 @@ class Settings(BaseSettings):
                 yield f"server.host and admin.host are both {json.dumps(server.host)}: each door needs its own"
         elif server.port == admin.port != 0 and _overlap(server.host, admin.host):
             yield f"server.port and admin.port are both {server.port}: each door needs its own"
+
+    def _half_a_certificate(self) -> Iterator[str]:
+        if bool(self.tls.certificate) != bool(self.tls.key):
+            given, missing = ("certificate", "key") if self.tls.certificate else ("key", "certificate")
+            yield f"tls.{given} is set, and tls.{missing} is not: TLS takes both, which may name the same file"
 
     def _names_collide(self) -> Iterator[str]:
         names = [room.name for room in self.rooms]

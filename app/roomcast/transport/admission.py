@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     """A plain answer to a plain question: the page, readiness."""
     GONE = "gone"
     """The client left before its handshake was done."""
+    TLS = "tls"
+    """There is TLS here, and the client has none, or not one that agrees with ours."""
     MALFORMED = "malformed"
     METHOD = "method"
     VERSION = "version"

@@ -8,6 +8,7 @@ was free is still free.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,16 @@ from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outco
 from roomcast.transport.frame_rates import FrameRates
 from roomcast.transport.introduction import Introduction
 from roomcast.transport.membership import Membership
-from roomcast.transport.visitor import Visitor
+from roomcast.transport.tls import TlsError, TlsServer
+from roomcast.transport.tls_member import TlsMember
+from roomcast.transport.visitor import NotTlsError, Visitor
 from roomcast.transport.websocket import WebSocketMember
 
 if TYPE_CHECKING:
     import _socket
 
     from roomcast.policies.forwarded import Forwarding
-    from roomcast.transport.formats import DialectFormat, Formats
+    from roomcast.transport.formats import DialectFormat
 
 # How many of those who find no place may be answered at a time. More would
 # hold the descriptors that members need; the rest are just closed.
@@ -72,20 +75,22 @@ class Entry:
     Args:
         admission: Asked who may enter which room.
         membership: Where members are counted, and everything that they share.
-        formats: What messages look like to whom.
+        formats: By dialect.
         limits: See there.
         page: What GET / answers.
         forwarding: Which proxies are believed when they say for whom they speak.
+        tls: With which certificate it is served; without any, in clear.
     """
 
     def __init__(
         self,
         admission: Admission,
         membership: Membership,
-        formats: Formats,
+        formats: Mapping[Dialect, DialectFormat],
         limits: HandshakeLimits,
         page: Page,
         forwarding: Forwarding,
+        tls: TlsServer | None = None,
     ) -> None:
         self._admission = admission
         self._membership = membership
@@ -97,11 +102,14 @@ class Entry:
             template.name: FrameRates(template.control_frames_per_s, limits.fragments_per_s, membership.clock)
             for template in admission.templates
         }
+        self._tls = tls
         self._turned_away = 0
 
     def accepted(self, raw: _socket.socket, address: str) -> None:
         """Begin the handshake of a connection. Called in the loop: never waits, never raises."""
         visitor = Visitor(raw, address, self._membership.clock(), self._membership.counters)
+        # What is said before there is TLS, nobody understands.
+        visitor.may_answer = self._tls is None
         refusal = self._membership.places.claim(address)
         if refusal is None:
             gevent.spawn_raw(self._serve, visitor)
@@ -141,6 +149,7 @@ class Entry:
         deadline = gevent.Timeout.start_new(self._limits.handshake_timeout_s)
         try:
             self._introduction.before_everything(visitor)
+            self._secure(visitor)
             request = _read_head(visitor, heads)
             self._introduction.by_request(visitor, request)
             return self._answer(visitor, request, heads.rest)
@@ -165,6 +174,19 @@ class Entry:
             self._membership.places.end_handshake(visitor.claimed)
         return False
 
+    def _secure(self, visitor: Visitor) -> None:
+        """Shake hands for TLS, where there is any. Raises Refusal."""
+        if self._tls is None:
+            return
+        try:
+            visitor.secure(self._tls)
+        except NotTlsError:
+            visitor.may_answer = True
+            raise Refusal(400, Outcome.TLS, "this port speaks TLS: use wss:// or https://") from None
+        except TlsError as error:
+            raise Refusal(400, Outcome.TLS, f"no TLS: {error}") from None
+        visitor.may_answer = True
+
     def _answer(self, visitor: Visitor, request: Request, rest: bytes) -> bool:
         """Answer a request whose head is whole. Returns whether the answer was a 101."""
         dialect = visitor.dialect = recognise(request)
@@ -174,13 +196,12 @@ class Entry:
             return False
         self._admission.check_dialect(dialect)
         admitted = self._admit(visitor, request)
-        agreement = self._formats.negotiate(request, dialect)
-        head = accept(request, dialect, is_secure=visitor.scheme == "https", agreement=agreement)
+        head = accept(request, dialect, is_secure=visitor.scheme == "https")
         if dialect is Dialect.HIXIE76:
             head, rest = self._finish_hixie76(visitor, request, head, rest)
             # Others may have come while we waited for the eight bytes.
             self._check_capacity(admitted)
-        self._open(visitor, self._formats.find(dialect, agreement), admitted, head, rest)
+        self._open(visitor, dialect, admitted, head, rest)
         return True
 
     def _admit(self, visitor: Visitor, request: Request) -> Admitted:
@@ -212,7 +233,7 @@ class Entry:
         they are not there, the head goes out at once, and the token alone later.
         """
         if len(rest) < hixie76.KEY3_SIZE:
-            visitor.is_answered = True
+            visitor.may_answer = False
             visitor.send(head)
             head = b""
         while len(rest) < hixie76.KEY3_SIZE:
@@ -224,23 +245,23 @@ class Entry:
         token = hixie76.challenge_response(key1, key2, rest[: hixie76.KEY3_SIZE])
         return head + token, rest[hixie76.KEY3_SIZE :]
 
-    def _open(self, visitor: Visitor, wire_format: DialectFormat, admitted: Admitted, head: bytes, rest: bytes) -> None:
+    def _open(self, visitor: Visitor, dialect: Dialect, admitted: Admitted, head: bytes, rest: bytes) -> None:
         """Let it in. Nothing here waits."""
-        membership, template, dialect = self._membership, admitted.template, wire_format.dialect
+        membership, template = self._membership, admitted.template
+        wire_format = self._formats[dialect]
         connection = Connection(
             dialect,
             message_max_bytes=template.message_max_bytes,
             fragments_max=self._limits.fragments_max,
             frame_counts=membership.counters.frames_received[dialect],
             rates=self._rates[template.name],
-            may_inflate=wire_format.may_inflate,
         )
         rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
-        member = WebSocketMember(connection, visitor.raw, wire_format, rate, visitor.address, membership)
+        kind = WebSocketMember if self._tls is None else TlsMember
+        member = kind(connection, visitor.stream, wire_format, rate, visitor.address, membership)
         counters = membership.hub.templates[template.name]
         if template.greeting:
-            # Not compressed: that would be done anew for each newcomer.
-            head += self._formats.find(dialect).encode(Kind.TEXT, template.greeting.encode()) or b""
+            head += wire_format.encode(Kind.TEXT, template.greeting.encode()) or b""
             wire_format.frames_sent[Kind.TEXT] += 1
         membership.counters.handshake_duration.observe(membership.clock() - visitor.now_s)
         self._count(visitor, Outcome.ACCEPTED)
@@ -280,7 +301,7 @@ class Entry:
             hint=refusal.hint,
             address=self._membership.address_for_logs(visitor.address),
         )
-        if visitor.is_answered:
+        if not visitor.may_answer:
             return
         body = f"{refusal.message}\n".encode()
         visitor.send_and_forget(response(refusal.status, [*refusal.headers, _PLAIN], body))

@@ -30,6 +30,32 @@ class Watcher(Protocol):
         """Give back what it holds; not to be used afterwards."""
 
 
+class Stream(Protocol):
+    """What members use of a non-blocking socket, be it the system's or one of TLS."""
+
+    @property
+    def family(self) -> int:
+        """Of which kind its addresses are."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return what has arrived, b"" at the end. Raises BlockingIOError where that is nothing, and OSError."""
+
+    def send(self, data: bytes | memoryview, /) -> int:
+        """Write, and return how much was taken. Raises likewise."""
+
+    def getsockopt(self, level: int, option: int, size: int, /) -> bytes:
+        """Return an option of the system's socket."""
+
+    def shutdown(self, how: int, /) -> None:
+        """End a side of the connection. Raises OSError."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
 READABLE, WRITABLE = 1, 2
 """The events of libev that ``watcher`` takes."""
 

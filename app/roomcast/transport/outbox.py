@@ -18,11 +18,9 @@ from gevent.hub import get_hub
 
 from roomcast.protocol.frames import Opcode
 from roomcast.relay.reasons import Reason
-from roomcast.transport.loop import WRITABLE, Watcher, watcher
+from roomcast.transport.loop import WRITABLE, Stream, Watcher, watcher
 
 if TYPE_CHECKING:
-    import _socket
-
     from roomcast.transport.membership import Membership
 
 
@@ -47,7 +45,7 @@ class Outbox(ABC):
         "progress_s",
     )
 
-    def __init__(self, raw: _socket.socket, membership: Membership) -> None:
+    def __init__(self, raw: Stream, membership: Membership) -> None:
         self._raw = raw
         self._membership = membership
         # The keep-alive's: whether the peer gave a sign of life since it last

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.hub import get_hub
 
-from roomcast.transport.loop import READABLE, WRITABLE, watcher
+from roomcast.transport.loop import READABLE, WRITABLE, Stream, watcher
+from roomcast.transport.tls import HANDSHAKE_TYPE, TlsServer, TlsSocket
 
 if TYPE_CHECKING:
     import _socket
@@ -24,6 +25,10 @@ _READ_BYTES = 16_384
 LINGER_S = 1.0
 
 
+class NotTlsError(Exception):
+    """Somebody speaks without TLS where there must be some."""
+
+
 class Visitor:
     """Reads and writes that look as if they blocked: they make the greenlet wait, and nobody else.
 
@@ -34,7 +39,20 @@ class Visitor:
         counters: Where its bytes are counted.
     """
 
-    __slots__ = ("_counters", "address", "claimed", "dialect", "is_answered", "is_proxy", "now_s", "raw", "scheme")
+    __slots__ = (
+        "_counters",
+        "_early",
+        "_tls",
+        "address",
+        "claimed",
+        "dialect",
+        "is_proxy",
+        "may_answer",
+        "now_s",
+        "raw",
+        "scheme",
+        "stream",
+    )
 
     def __init__(self, raw: _socket.socket, address: str, now_s: float, counters: TransportCounters) -> None:
         self.raw = raw
@@ -45,17 +63,43 @@ class Visitor:
         self.claimed = address
         # Whether a trusted proxy speaks, who may name the client in its request.
         self.is_proxy = False
+        # What it is heard and answered on: its socket, or TLS on that.
+        self.stream: Stream = raw
+        self._tls: TlsSocket | None = None
+        self._early = b""
         # With which scheme the client speaks; None where nobody knows.
         self.scheme: Scheme = None
         self.dialect: Dialect | None = None
-        # Whether a 101 was sent, after which no other answer is possible.
-        self.is_answered = False
+        # Not before there is TLS, where there should be; nor after a 101.
+        self.may_answer = True
+
+    def secure(self, server: TlsServer) -> None:
+        """Shake hands for TLS. From then on, all that is received and sent goes through it.
+
+        Raises:
+            NotTlsError: If the peer speaks something else.
+            TlsError: If its TLS and ours cannot agree.
+            OSError: If it is gone.
+        """
+        received = self._receive_more()
+        if received[0] != HANDSHAKE_TYPE:
+            raise NotTlsError
+        tls = server.accept(self.raw)
+        while (early := tls.shake_hands(received)) is None:
+            self._flush(tls)
+            received = self._receive_more()
+        self._early = early
+        self.stream = self._tls = tls
+        self.scheme = "https"
 
     def receive(self) -> bytes:
         """Return what arrives next, b"" at the end of the stream. Raises OSError."""
+        if self._early:
+            early, self._early = self._early, b""
+            return early
         while True:
             try:
-                data = self.raw.recv(_READ_BYTES)
+                data = self.stream.recv(_READ_BYTES)
             except BlockingIOError:
                 self._wait(READABLE)
             else:
@@ -79,17 +123,19 @@ class Visitor:
         rest = memoryview(data)
         while rest:
             try:
-                taken = self.raw.send(rest)
+                taken = self.stream.send(rest)
             except BlockingIOError:
                 self._wait(WRITABLE)
             else:
                 self._counters.sent_bytes += taken
                 rest = rest[taken:]
+        if self._tls is not None:
+            self._flush(self._tls)
 
     def send_and_forget(self, data: bytes) -> None:
         """Send what the kernel takes of ``data`` at once. Of a page of text that is all, unless the peer is gone."""
         with suppress(OSError):
-            self._counters.sent_bytes += self.raw.send(data)
+            self._counters.sent_bytes += self.stream.send(data)
 
     def linger(self) -> None:
         """End our side, and throw away what still comes, for ``LINGER_S`` at most.
@@ -98,12 +144,21 @@ class Visitor:
         reset throws away the answer that it has not read yet.
         """
         with suppress(OSError, gevent.Timeout), gevent.Timeout(LINGER_S):
-            self.raw.shutdown(socket.SHUT_WR)
+            self.stream.shutdown(socket.SHUT_WR)
             # Through the loop each time. A peer that sends as fast as we read
             # would otherwise keep it: 250 ms were seen.
             self._wait(READABLE)
             while self.raw.recv(_READ_BYTES):
                 self._wait(READABLE)
+
+    def _receive_more(self) -> bytes:
+        if data := self.receive():
+            return data
+        raise ConnectionResetError
+
+    def _flush(self, tls: TlsSocket) -> None:
+        while not tls.flush():
+            self._wait(WRITABLE)
 
     def _wait(self, events: int) -> None:
         ready = watcher(self.raw.fileno(), events)

@@ -15,20 +15,18 @@ from typing import TYPE_CHECKING
 from gevent.hub import get_hub
 
 from roomcast.policies.hits import Action
-from roomcast.protocol.events import Close, Event, Failed, Message, More, Ping, Pong
+from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
 from roomcast.transport.goodbyes import LATE_MAX_BYTES, LATE_READ_BYTES, echo_of, why
-from roomcast.transport.loop import READABLE, after, watcher
+from roomcast.transport.loop import READABLE, Stream, after, watcher
 from roomcast.transport.outbox import Outbox
 from roomcast.transport.stages import Stage
 from roomcast.transport.visitor import LINGER_S
 
 if TYPE_CHECKING:
-    import _socket
-
     from roomcast.policies.limits import MemberRate
     from roomcast.protocol.connection import Connection
     from roomcast.relay.room import Room
@@ -47,7 +45,6 @@ _TCP_CLOSE = 7
 # Bound once, because an enum looks its members up at the price of a call, and
 # these are asked for with every message.
 _OPEN = Stage.OPEN
-_HEARD = (Stage.OPEN, Stage.CLOSING)
 _TEXT_OPCODE = Opcode.TEXT
 _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
 
@@ -86,7 +83,7 @@ class WebSocketMember(Outbox):
     def __init__(
         self,
         connection: Connection,
-        raw: _socket.socket,
+        raw: Stream,
         wire_format: DialectFormat,
         rate: MemberRate | None,
         address: str,
@@ -102,9 +99,8 @@ class WebSocketMember(Outbox):
         self._rate = rate
         self._stage = _OPEN
         self._reader = watcher(raw.fileno(), READABLE)
-        # What came with the handshake and is not yet acted on; b"" where the
-        # connection itself has something left to read, None where nothing waits.
-        self._early: bytes | None = None
+        # What came with the handshake and is not yet acted on.
+        self._early = b""
         self._goodbye: Close | None = None
         self._close_reason = Reason.GONE
         # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
@@ -139,7 +135,7 @@ class WebSocketMember(Outbox):
     def is_reset(self) -> bool:
         """Whether the peer has broken the connection, so that what it sent is lost, read or not."""
         if self._raw.family == socket.AF_UNIX:
-            return self._raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+            return any(self._raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR, 4))
         # The first byte of the answer is the state. A peer that ended its side
         # in order is in another one, and what it sent will still be read.
         return self._raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
@@ -183,7 +179,7 @@ class WebSocketMember(Outbox):
         """Read again. The room asks this of nobody who is saying goodbye."""
         self._membership.keep_alive.unmind(self)
         self._reader.start(self._readable)
-        if self._early is not None:
+        if self._early:
             # Not at once: the room is at the end of a pass, and this may publish.
             get_hub().loop.run_callback(self._take_early)
 
@@ -247,15 +243,12 @@ class WebSocketMember(Outbox):
             self._end_by_fault(error)
 
     def _take_early(self) -> None:
-        """Act on what came and waits, unless the room owes too much: then when it is read again."""
-        if self._early is None or self._is_peer_done or self._stage not in _HEARD:
-            return
+        """Act on what came with the handshake, unless the room owes too much: then when it is read again."""
         if self._room.is_over_pending and self._stage is _OPEN:
             self._room.hold_back(self)
             return
-        early, self._early = self._early, None
+        early, self._early = self._early, b""
         try:
-            self._reader.start(self._readable)
             self._take(early)
         except Exception as error:
             self._end_by_fault(error)
@@ -310,12 +303,6 @@ class WebSocketMember(Outbox):
             self._shut_down_if_done()
         elif isinstance(event, Failed):
             self._give_up(*why(event.error), event.error.limit)
-        elif isinstance(event, More):
-            self._early = b""
-            # Else its room holds it back, or it says goodbye: they come back to it.
-            if self._reader.active:
-                self._reader.stop()
-                after(0.0, self._take_early)
 
     def _give_up(self, reason: Reason, detail: str, limit: str | None) -> None:
         """Close one that breaks a rule or exceeds a limit, and listen to it no more, not even for its goodbye."""
@@ -347,8 +334,6 @@ class WebSocketMember(Outbox):
         after(self._membership.close_timeout_s, self._expire)
         # To notice the peer's half of the closing handshake, or its end.
         self._reader.start(self._readable)
-        if self._early is not None:
-            after(0.0, self._take_early)
         self._shut_down_if_done()
 
     def _shut_down_if_done(self) -> None:

@@ -1,0 +1,38 @@
+"""A member whose connection is encrypted.
+
+It differs in one thing. What the kernel did not take of a record cannot be given
+back to the room, because its data is encrypted already: it counts as taken, and
+waits here. So this member may have all that it was offered, and wait to be
+writable all the same; then it takes nothing, and before anything else, or when
+there is nothing else, it writes that rest.
+"""
+
+from __future__ import annotations
+
+from roomcast.relay.reasons import Reason
+from roomcast.transport.tls import TlsSocket
+from roomcast.transport.websocket import WebSocketMember
+
+
+class TlsMember(WebSocketMember):
+    """A ``WebSocketMember`` on a ``TlsSocket``."""
+
+    __slots__ = ()
+
+    _raw: TlsSocket
+
+    def offer(self, data: bytes) -> int:
+        """Write what the kernel takes of ``data``, to the end of a record."""
+        taken = super().offer(data)
+        if self._raw.unsent:
+            self.want_write()
+        return taken
+
+    def _write_own(self) -> bool:
+        if not super()._write_own():
+            return False
+        try:
+            return self._raw.flush()
+        except OSError:
+            self._close(Reason.GONE)
+            return False
