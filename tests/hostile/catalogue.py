@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from tests.hostile import (
+    behaviours_crowds,
+    behaviours_ends,
     frames_closes,
     frames_headers,
     frames_hixie76,
@@ -37,5 +39,10 @@ GROUPS: Final[dict[str, list[Case]]] = {
         frames_closes,
         frames_limits,
         frames_hixie76,
+        behaviours_ends,
+        behaviours_crowds,
     )
 }
+
+ALL: Final = {f"{group}: {case.name}": case for group, cases in GROUPS.items() for case in cases}
+"""The same in one, by a name that each has alone."""

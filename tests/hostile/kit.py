@@ -15,16 +15,18 @@ import os
 import re
 import resource
 import signal
+import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final, Self
 
-from tests.hostile.cases import ROOM, Case, Counts
+from tests.hostile.cases import ROOM, Attacker, Case, Counted, Counts
 from tests.processes import RelayProcess, relay_process
 from tests.running import ask_admin
-from tests.wire import HANG_S, PING, PONG, Address, Rfc6455Client, connect, frame, shake_hands_rfc6455
+from tests.wire import HANG_S, PING, PONG, TEXT, Address, connect, frame, shake_hands_rfc6455
 
 HONEST_MEMBERS: Final = 2
 
@@ -41,7 +43,7 @@ class Honest:
     """Members of the room that attackers enter: they hear what gets through, and each other."""
 
     def __init__(self, address: Address) -> None:
-        self._members = [shake_hands_rfc6455(connect(address), ROOM) for _ in range(HONEST_MEMBERS)]
+        self._members = [_Member(address) for _ in range(HONEST_MEMBERS)]
         self._said = 0
 
     def close(self) -> None:
@@ -56,17 +58,44 @@ class Honest:
         speaker.say(words)
         # Who speaks hears nothing of itself: what it has heard too much is noticed when it hears the next time.
         for member, expected in ((hearer, (*relayed, words)), (speaker, relayed)):
-            heard = tuple(_hear(member) for _ in expected)
+            heard = tuple(member.hear() for _ in expected)
             assert heard == expected, f"honest members heard {heard!r:.300} and not {expected!r:.300}"
 
 
-def _hear(member: Rfc6455Client) -> str | bytes:
-    while True:
-        opcode, payload = member.read_frame()
-        if opcode == PING:
-            member.wire.send(frame(PONG, payload))
-        else:
-            return payload.decode() if opcode == 1 else payload
+class _Member:
+    """One of them. A thread listens for it, so that it answers pings and keeps up whatever takes how long."""
+
+    def __init__(self, address: Address) -> None:
+        self._client = shake_hands_rfc6455(connect(address), ROOM)
+        self._client.wire.socket.settimeout(None)
+        self._heard: SimpleQueue[str | bytes] = SimpleQueue()
+        self._ear = Thread(target=self._listen, daemon=True)
+        self._ear.start()
+
+    def say(self, text: str) -> None:
+        self._client.say(text)
+
+    def hear(self) -> str | bytes:
+        """Return the next message, which must come."""
+        try:
+            return self._heard.get(timeout=HANG_S)
+        except Empty:
+            raise AssertionError("an honest member heard nothing") from None
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._client.wire.socket.shutdown(socket.SHUT_RDWR)
+        self._ear.join(HANG_S)
+        self._client.close()
+
+    def _listen(self) -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                opcode, payload = self._client.read_frame()
+                if opcode == PING:
+                    self._client.wire.send(frame(PONG, payload))
+                else:
+                    self._heard.put(payload.decode() if opcode == TEXT else payload)
 
 
 class Kit:
@@ -92,7 +121,10 @@ class Kit:
     def run(self, case: Case) -> None:
         """Run one case; everything must be as it was, and the outcome counted. Raises AssertionError."""
         try:
-            case.run(self.address)
+            with Attacker(self.address) as attacker:
+                case.play(attacker)
+                if isinstance(case.outcome, Counted) and case.outcome.is_relays_work:
+                    self._await_counts(case.outcome.counts)
             self._honest.expect(case.outcome.relayed)
             self._expect_counted(case.outcome.counts)
         except BaseException:
@@ -106,14 +138,16 @@ class Kit:
         self._before, self._left = self._scrape()
 
     def _expect_counted(self, counts: Counts) -> None:
+        self._before = self._await_counts(counts)
+
+    def _await_counts(self, counts: Counts) -> Mapping[str, int]:
         """Ask until all is counted and nothing is left; a number that is too high will not come right."""
         deadline_s = time.monotonic() + HANG_S
         while True:
             now, left = self._scrape()
             seen = {name: now[name] - self._before.get(name, 0) for name in now if now[name] != self._before.get(name)}
             if seen == counts and left == self._left:
-                self._before = now
-                return
+                return now
             is_late = time.monotonic() > deadline_s
             if is_late or any(value > counts.get(name, 0) for name, value in seen.items()):
                 changed = {name: value for name, value in left.items() if value != self._left.get(name)}
@@ -180,6 +214,8 @@ class Relays:
     def __init__(self) -> None:
         self._processes = ExitStack()
         self.kits: dict[tuple[str, ...], ProcessKit] = {}
+        self.done: list[Case] = []
+        """Every case that was run, and had its outcome."""
 
     def __enter__(self) -> Self:
         return self
@@ -197,6 +233,13 @@ class Relays:
     def run(self, case: Case) -> None:
         """Run one case. Raises AssertionError, OSError or EOFError where its outcome is another one."""
         self.kit_for(case).run(case)
+        self.done.append(case)
+
+    def rss_bytes(self) -> dict[tuple[str, ...], int]:
+        """Return the memory of each relay, by its settings, when nothing is left of any case."""
+        for kit in self.kits.values():
+            kit.expect_nothing_left()
+        return {settings: kit.rss_bytes() for settings, kit in self.kits.items()}
 
 
 @contextmanager

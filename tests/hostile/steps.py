@@ -29,6 +29,11 @@ def join_hixie76(attacker: Attacker) -> None:
     shake_hands_hixie76(attacker.wire, ROOM)
 
 
+def join_hixie76_elsewhere(attacker: Attacker) -> None:
+    """Enter the other room, likewise."""
+    shake_hands_hixie76(attacker.wire, ELSEWHERE)
+
+
 def shut(attacker: Attacker) -> None:
     """End our side of the stream, and go on reading."""
     attacker.wire.shut()
