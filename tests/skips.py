@@ -10,6 +10,7 @@ The run ends with the table of what was left out, and why.
 
 from __future__ import annotations
 
+import resource
 import shutil
 import socket
 import subprocess
@@ -121,6 +122,10 @@ def has_python27(_: str, __: pytest.Config) -> bool:
     return python27.find() is not None
 
 
+def may_open(files: str, _: pytest.Config) -> bool:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= int(files)
+
+
 # The words an entry's `without` may begin with: what follows the word is the first argument.
 NEEDS: Final[dict[str, Callable[[str, pytest.Config], bool]]] = {
     "executable": has_executable,
@@ -129,6 +134,7 @@ NEEDS: Final[dict[str, Callable[[str, pytest.Config], bool]]] = {
     "module": has_module,
     "package": has_package_index,
     "ipv6": has_ipv6,
+    "files": may_open,
     "python2.7": has_python27,
 }
 

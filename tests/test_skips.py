@@ -1,5 +1,6 @@
 """The plumbing of skips, tried on small test runs of its own."""
 
+import resource
 import shutil
 import sys
 from pathlib import Path
@@ -61,6 +62,17 @@ def test_listed_test_is_skipped_where_its_module_is_missing(
     pytester: pytest.Pytester, module: str, outcome: str
 ) -> None:
     result = run(pytester, LEFT_OUT, entries=ENTRY.replace("executable no-such-program", f"module {module}"))
+
+    assert result.parseoutcomes() == {outcome: 1}
+
+
+@pytest.mark.parametrize(("more", "outcome"), [(1, "skipped"), (0, "failed")])
+def test_listed_test_is_skipped_where_too_few_files_may_be_open(
+    pytester: pytest.Pytester, more: int, outcome: str
+) -> None:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1] + more
+
+    result = run(pytester, LEFT_OUT, entries=ENTRY.replace("executable no-such-program", f"files {files}"))
 
     assert result.parseoutcomes() == {outcome: 1}
 

@@ -86,6 +86,7 @@ def _cases() -> list[Case]:
         *(_case(name, data, TOO_BIG, "[limits] message_max_bytes") for name, data in _TOO_BIG.items()),
         *(_case(name, data + _HELLO, StaysHixie76(("hello",)), draft) for name, data in _DISCARDED.items()),
         *(_case(name, data, StaysHixie76(heard), draft) for name, (data, heard) in _RELAYED.items()),
+        _case("goodbye whose zero has two bytes", b"\xff\x80\x00", PEER, draft),
         _case("text behind a goodbye", CLOSING + _HELLO, PEER, draft),
         _case("goodbye behind a goodbye", CLOSING * 2, PEER, draft),
         _case("megabyte behind a goodbye", CLOSING + b"\x00" * 1_000_000, PEER, draft),
