@@ -72,6 +72,9 @@ def test_every_family_that_users_were_promised_is_there() -> None:
         "roomcast_frames_sent_total",
         "roomcast_received_bytes_total",
         "roomcast_sent_bytes_total",
+        "roomcast_deflated_messages_total",
+        "roomcast_deflate_input_bytes_total",
+        "roomcast_deflate_output_bytes_total",
         "roomcast_laggards",
         "roomcast_lag_bytes",
         "roomcast_publishers_paused",
@@ -140,6 +143,7 @@ def test_the_door_s_numbers_are_told_as_they_are(hub: Hub, counters: TransportCo
     counters.disconnects["rfc6455", Reason.RATE] += 1
     counters.received_bytes, counters.sent_bytes = 11, 22
     counters.origin_report_only = 4
+    counters.deflated_messages, counters.deflate_input_bytes, counters.deflate_output_bytes = 2, 2000, 500
 
     now = scrape(hub, counters)
 
@@ -148,6 +152,9 @@ def test_the_door_s_numbers_are_told_as_they_are(hub: Hub, counters: TransportCo
     assert now.value("roomcast_handshakes_total", dialect="rfc6455", outcome="origin") == 2
     assert now.value("roomcast_disconnects_total", dialect="rfc6455", reason="rate") == 1
     assert now.value("roomcast_received_bytes_total") == 11
+    assert now.value("roomcast_deflated_messages_total") == 2
+    assert now.value("roomcast_deflate_input_bytes_total") == 2000
+    assert now.value("roomcast_deflate_output_bytes_total") == 500
     assert now.value("roomcast_sent_bytes_total") == 22
     assert now.value("roomcast_origin_report_only_total") == 4
 

@@ -98,6 +98,10 @@ class Wire:
         data, self._unread = self._unread[:size], self._unread[size:]
         return data
 
+    def unread(self, data: bytes) -> None:
+        """Put back what was read, to be read again."""
+        self._unread = data + self._unread
+
     def read_until(self, end: bytes) -> bytes:
         """Return everything up to and with ``end``."""
         while (found := self._unread.find(end)) < 0:

@@ -69,6 +69,9 @@ class TransportCounters:
         "connection_duration",
         "connections",
         "connections_limit",
+        "deflate_input_bytes",
+        "deflate_output_bytes",
+        "deflated_messages",
         "disconnects",
         "formats",
         "frames_received",
@@ -102,6 +105,10 @@ class TransportCounters:
         # What the members write by themselves; the rooms' bursts are counted by their formats.
         self.sent_bytes = 0
         self.formats: list[CountsSentBytes] = []
+        # What was compressed, once for all members who get it, and what came of it.
+        self.deflated_messages = 0
+        self.deflate_input_bytes = 0
+        self.deflate_output_bytes = 0
         self.origin_report_only = 0
         # By the setting's name and what was done.
         self.limit_hits = no_hits()
@@ -147,6 +154,7 @@ class RelayCollector(Collector):
         yield from self._rooms()
         yield from self._messages()
         yield from self._frames()
+        yield from self._compression()
         yield from self._loop()
         yield from self._process.collect()
 
@@ -264,6 +272,22 @@ class RelayCollector(Collector):
             "roomcast_sent_bytes_total",
             "Bytes the kernel took at the public door.",
             counters.sent_bytes + sum(form.sent_bytes for form in counters.formats),
+        )
+
+    def _compression(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield CounterMetricFamily(
+            "roomcast_deflated_messages_total",
+            "Messages compressed, once for all members that have one window.",
+            counters.deflated_messages,
+        )
+        yield CounterMetricFamily(
+            "roomcast_deflate_input_bytes_total", "Bytes of those messages.", counters.deflate_input_bytes
+        )
+        yield CounterMetricFamily(
+            "roomcast_deflate_output_bytes_total",
+            "Bytes that were sent for them, compressed or, where that is shorter, as they were.",
+            counters.deflate_output_bytes,
         )
 
     def _loop(self) -> Iterator[Metric]:

@@ -34,7 +34,7 @@ def test_settings_are_frozen_in_every_section() -> None:
         settings.__setattr__("server", ServerSettings())
 
 
-@pytest.mark.parametrize("section", ["server", "admin", "origins", "limits", "log"])
+@pytest.mark.parametrize("section", ["server", "admin", "origins", "limits", "deflate", "log"])
 def test_every_section_refuses_an_unknown_key(section: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         Settings.model_validate({section: {"colour": "red"}})

@@ -17,7 +17,7 @@ from roomcast.protocol.handshake import Dialect
 from roomcast.server import build_policies
 from roomcast.transport.admission import Outcome
 from roomcast.transport.entry import Entry, HandshakeLimits, Page
-from roomcast.transport.formats import Hixie76Format, Rfc6455Format
+from roomcast.transport.formats import Formats
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
@@ -83,10 +83,7 @@ class Entrance:
             close_timeout_s=0.1,
             address_for_logs=str,
         )
-        formats: dict[Dialect, Rfc6455Format | Hixie76Format] = {
-            Dialect.RFC6455: Rfc6455Format(self.counters),
-            Dialect.HIXIE76: Hixie76Format(self.counters),
-        }
+        formats = Formats(self.counters)
         self._entry = Entry(build_policies(settings("")), self.membership, formats, _NO_LIMITS, page, forwarding)
 
     def visit(self, address: str, *, is_gone: bool = False) -> Wire:

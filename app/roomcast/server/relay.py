@@ -25,7 +25,7 @@ from roomcast.transport.admission import Outcome
 from roomcast.transport.certificate import Certificate
 from roomcast.transport.drain import Drain
 from roomcast.transport.entry import Entry, HandshakeLimits, Page
-from roomcast.transport.formats import DialectFormat, Hixie76Format, Rfc6455Format
+from roomcast.transport.formats import Deflation, Formats
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import Acceptor, SocketOptions
 from roomcast.transport.loop import LoopScheduler
@@ -177,10 +177,8 @@ class Server:
             close_timeout_s=limits.close_timeout_s,
             address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
         )
-        formats: dict[Dialect, DialectFormat] = {
-            Dialect.RFC6455: Rfc6455Format(self.counters),
-            Dialect.HIXIE76: Hixie76Format(self.counters),
-        }
+        deflate = settings.deflate
+        deflation = Deflation(deflate.level, deflate.min_bytes) if deflate.enabled else None
         handshakes = HandshakeLimits(
             handshake_timeout_s=limits.handshake_timeout_s,
             head_max_bytes=limits.head_max_bytes,
@@ -189,6 +187,7 @@ class Server:
             fragments_per_s=limits.fragments_per_s,
         )
         page = _page(is_demo=settings.server.demo)
+        formats = Formats(self.counters, deflation)
         tls = None if self._certificate is None else TlsServer(self._certificate)
         return Entry(self.admission, membership, formats, handshakes, page, self.forwarding, tls)
 

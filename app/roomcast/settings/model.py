@@ -146,6 +146,17 @@ class LimitSettings(Section):
     """Bytes that the kernel takes, and has not sent, for one stalled member; 0 leaves it to the kernel."""
 
 
+class DeflateSettings(Section):
+    """Compression of messages by permessage-deflate (RFC 7692), for clients that offer it."""
+
+    enabled: bool = False
+    """Whether it is agreed on."""
+    level: Annotated[int, Field(ge=1, le=9)] = 1
+    """zlib's level, from 1, the fastest, to 9, the smallest."""
+    min_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 256
+    """Bytes of a message below which it is sent as it is."""
+
+
 class RoomOriginSettings(Section):
     """Origins of one room template."""
 
@@ -241,6 +252,8 @@ class Settings(BaseSettings):
     """Which web pages may connect."""
     limits: LimitSettings = LimitSettings()
     """How much anyone may take."""
+    deflate: DeflateSettings = DeflateSettings()
+    """Compression."""
     rooms: Rooms = (DEFAULT_ROOM,)
     """The room templates; the most specific that matches a path wins."""
     log: LogSettings = LogSettings()

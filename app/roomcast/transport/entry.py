@@ -8,7 +8,6 @@ was free is still free.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     import _socket
 
     from roomcast.policies.forwarded import Forwarding
-    from roomcast.transport.formats import DialectFormat
+    from roomcast.transport.formats import DialectFormat, Formats
 
 # How many of those who find no place may be answered at a time. More would
 # hold the descriptors that members need; the rest are just closed.
@@ -75,7 +74,7 @@ class Entry:
     Args:
         admission: Asked who may enter which room.
         membership: Where members are counted, and everything that they share.
-        formats: By dialect.
+        formats: What messages look like to whom.
         limits: See there.
         page: What GET / answers.
         forwarding: Which proxies are believed when they say for whom they speak.
@@ -86,7 +85,7 @@ class Entry:
         self,
         admission: Admission,
         membership: Membership,
-        formats: Mapping[Dialect, DialectFormat],
+        formats: Formats,
         limits: HandshakeLimits,
         page: Page,
         forwarding: Forwarding,
@@ -196,12 +195,13 @@ class Entry:
             return False
         self._admission.check_dialect(dialect)
         admitted = self._admit(visitor, request)
-        head = accept(request, dialect, is_secure=visitor.scheme == "https")
+        agreement = self._formats.negotiate(request, dialect)
+        head = accept(request, dialect, is_secure=visitor.scheme == "https", agreement=agreement)
         if dialect is Dialect.HIXIE76:
             head, rest = self._finish_hixie76(visitor, request, head, rest)
             # Others may have come while we waited for the eight bytes.
             self._check_capacity(admitted)
-        self._open(visitor, dialect, admitted, head, rest)
+        self._open(visitor, self._formats.find(dialect, agreement), admitted, head, rest)
         return True
 
     def _admit(self, visitor: Visitor, request: Request) -> Admitted:
@@ -245,23 +245,24 @@ class Entry:
         token = hixie76.challenge_response(key1, key2, rest[: hixie76.KEY3_SIZE])
         return head + token, rest[hixie76.KEY3_SIZE :]
 
-    def _open(self, visitor: Visitor, dialect: Dialect, admitted: Admitted, head: bytes, rest: bytes) -> None:
+    def _open(self, visitor: Visitor, wire_format: DialectFormat, admitted: Admitted, head: bytes, rest: bytes) -> None:
         """Let it in. Nothing here waits."""
-        membership, template = self._membership, admitted.template
-        wire_format = self._formats[dialect]
+        membership, template, dialect = self._membership, admitted.template, wire_format.dialect
         connection = Connection(
             dialect,
             message_max_bytes=template.message_max_bytes,
             fragments_max=self._limits.fragments_max,
             frame_counts=membership.counters.frames_received[dialect],
             rates=self._rates[template.name],
+            may_inflate=wire_format.may_inflate,
         )
         rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
         kind = WebSocketMember if self._tls is None else TlsMember
         member = kind(connection, visitor.stream, wire_format, rate, visitor.address, membership)
         counters = membership.hub.templates[template.name]
         if template.greeting:
-            head += wire_format.encode(Kind.TEXT, template.greeting.encode()) or b""
+            # Not compressed: that would be done anew for each newcomer.
+            head += self._formats.find(dialect).encode(Kind.TEXT, template.greeting.encode()) or b""
             wire_format.frames_sent[Kind.TEXT] += 1
         membership.counters.handshake_duration.observe(membership.clock() - visitor.now_s)
         self._count(visitor, Outcome.ACCEPTED)

@@ -1,11 +1,15 @@
-"""How the messages of a room look to its cohorts: one format for each dialect."""
+"""How the messages of a room look to its cohorts: a format for each dialect, and for each window of compression."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
 
 from roomcast.metrics import TransportCounters
 from roomcast.protocol import hixie76, rfc6455
+from roomcast.protocol.deflate import Agreement, Deflater, negotiate
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
+from roomcast.protocol.http import Request
 from roomcast.relay.message import Kind
 
 _OPCODES = {Kind.TEXT: Opcode.TEXT, Kind.BINARY: Opcode.BINARY}
@@ -20,6 +24,9 @@ class DialectFormat(ABC):
     """
 
     __slots__ = ("dialect", "frames_sent", "sent_bytes")
+
+    may_inflate: ClassVar[bool] = False
+    """Whether its members may compress what they send, too."""
 
     def __init__(self, dialect: Dialect, counters: TransportCounters) -> None:
         self.dialect = dialect
@@ -57,3 +64,88 @@ class Hixie76Format(DialectFormat):
     def encode(self, kind: Kind, payload: bytes) -> bytes | None:
         """See ``DialectFormat.encode``."""
         return hixie76.encode(payload) if kind is Kind.TEXT else None
+
+
+@dataclass(frozen=True, slots=True)
+class Deflation:
+    """How messages are compressed: the settings of ``[deflate]``, where it is enabled."""
+
+    level: int
+    min_bytes: int
+
+
+class DeflateFormat(Rfc6455Format):
+    """The same frames, compressed where that makes them shorter, for all who agreed to one window.
+
+    Args:
+        window_bits: The window, as a power of two.
+        deflation: How.
+        counters: As for every format; what compression does is counted there, too.
+    """
+
+    __slots__ = ("_counters", "_deflater", "_min_bytes")
+
+    may_inflate = True
+
+    def __init__(self, window_bits: int, deflation: Deflation, counters: TransportCounters) -> None:
+        super().__init__(counters)
+        self._counters = counters
+        self._deflater = Deflater(window_bits, deflation.level)
+        self._min_bytes = deflation.min_bytes
+
+    def encode(self, kind: Kind, payload: bytes) -> bytes:
+        """See ``DialectFormat.encode``. The room asks once for each message, whatever the number of members."""
+        size = len(payload)
+        if size < self._min_bytes:
+            return super().encode(kind, payload)
+        deflated = self._deflater.deflate(payload)
+        is_shorter = len(deflated) < size
+        counters = self._counters
+        counters.deflated_messages += 1
+        counters.deflate_input_bytes += size
+        counters.deflate_output_bytes += len(deflated) if is_shorter else size
+        if is_shorter:
+            return rfc6455.encode(_OPCODES[kind], deflated, is_compressed=True)
+        # Pictures and the like. "An endpoint MAY … send the message uncompressed" (RFC 7692, 6).
+        return super().encode(kind, payload)
+
+
+class Formats:
+    """The formats of this process, and who gets which.
+
+    One for each window is made when the first member agrees to it: it holds up
+    to 260 KiB of zlib's, and most clients ask for the same.
+
+    Args:
+        counters: The public door's.
+        deflation: How to compress; None: not at all.
+    """
+
+    def __init__(self, counters: TransportCounters, deflation: Deflation | None = None) -> None:
+        self._counters = counters
+        self._deflation = deflation
+        self._plain: dict[Dialect, DialectFormat] = {
+            Dialect.RFC6455: Rfc6455Format(counters),
+            Dialect.HIXIE76: Hixie76Format(counters),
+        }
+        self._deflated: dict[int, DeflateFormat] = {}
+
+    def negotiate(self, request: Request, dialect: Dialect) -> Agreement | None:
+        """Return what is agreed on with a client about compression: nothing, where it is not enabled.
+
+        Raises:
+            HandshakeError: With status 400, if its offers cannot be read, enabled or not.
+        """
+        if dialect is not Dialect.RFC6455:
+            return None
+        agreement = negotiate(request.all("sec-websocket-extensions"))
+        return None if self._deflation is None else agreement
+
+    def find(self, dialect: Dialect, agreement: Agreement | None = None) -> DialectFormat:
+        """Return the format for members who speak this, and agreed to that."""
+        if agreement is None or self._deflation is None:
+            return self._plain[dialect]
+        bits = agreement.window_bits
+        if bits not in self._deflated:
+            self._deflated[bits] = DeflateFormat(bits, self._deflation, self._counters)
+        return self._deflated[bits]

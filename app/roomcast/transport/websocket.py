@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gevent.hub import get_hub
 
 from roomcast.policies.hits import Action
-from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
+from roomcast.protocol.events import Close, Event, Failed, Message, More, Ping, Pong
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.message import Kind
@@ -45,6 +45,7 @@ _TCP_CLOSE = 7
 # Bound once, because an enum looks its members up at the price of a call, and
 # these are asked for with every message.
 _OPEN = Stage.OPEN
+_HEARD = (Stage.OPEN, Stage.CLOSING)
 _TEXT_OPCODE = Opcode.TEXT
 _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
 
@@ -99,8 +100,9 @@ class WebSocketMember(Outbox):
         self._rate = rate
         self._stage = _OPEN
         self._reader = watcher(raw.fileno(), READABLE)
-        # What came with the handshake and is not yet acted on.
-        self._early = b""
+        # What came with the handshake and is not yet acted on; b"" where the
+        # connection itself has something left to read, None where nothing waits.
+        self._early: bytes | None = None
         self._goodbye: Close | None = None
         self._close_reason = Reason.GONE
         # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
@@ -179,7 +181,7 @@ class WebSocketMember(Outbox):
         """Read again. The room asks this of nobody who is saying goodbye."""
         self._membership.keep_alive.unmind(self)
         self._reader.start(self._readable)
-        if self._early:
+        if self._early is not None:
             # Not at once: the room is at the end of a pass, and this may publish.
             get_hub().loop.run_callback(self._take_early)
 
@@ -243,12 +245,15 @@ class WebSocketMember(Outbox):
             self._end_by_fault(error)
 
     def _take_early(self) -> None:
-        """Act on what came with the handshake, unless the room owes too much: then when it is read again."""
+        """Act on what came and waits, unless the room owes too much: then when it is read again."""
+        if self._early is None or self._is_peer_done or self._stage not in _HEARD:
+            return
         if self._room.is_over_pending and self._stage is _OPEN:
             self._room.hold_back(self)
             return
-        early, self._early = self._early, b""
+        early, self._early = self._early, None
         try:
+            self._reader.start(self._readable)
             self._take(early)
         except Exception as error:
             self._end_by_fault(error)
@@ -303,6 +308,12 @@ class WebSocketMember(Outbox):
             self._shut_down_if_done()
         elif isinstance(event, Failed):
             self._give_up(*why(event.error), event.error.limit)
+        elif isinstance(event, More):
+            self._early = b""
+            # Else its room holds it back, or it says goodbye: they come back to it.
+            if self._reader.active:
+                self._reader.stop()
+                after(0.0, self._take_early)
 
     def _give_up(self, reason: Reason, detail: str, limit: str | None) -> None:
         """Close one that breaks a rule or exceeds a limit, and listen to it no more, not even for its goodbye."""
@@ -334,6 +345,8 @@ class WebSocketMember(Outbox):
         after(self._membership.close_timeout_s, self._expire)
         # To notice the peer's half of the closing handshake, or its end.
         self._reader.start(self._readable)
+        if self._early is not None:
+            after(0.0, self._take_early)
         self._shut_down_if_done()
 
     def _shut_down_if_done(self) -> None:
