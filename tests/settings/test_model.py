@@ -34,7 +34,7 @@ def test_settings_are_frozen_in_every_section() -> None:
         settings.__setattr__("server", ServerSettings())
 
 
-@pytest.mark.parametrize("section", ["server", "admin", "origins", "limits", "deflate", "log"])
+@pytest.mark.parametrize("section", ["server", "tls", "admin", "origins", "limits", "deflate", "log"])
 def test_every_section_refuses_an_unknown_key(section: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         Settings.model_validate({section: {"colour": "red"}})
@@ -174,3 +174,16 @@ def test_all_disagreements_are_told_at_once() -> None:
     told = disagreement(admin={"port": 8080}, rooms=[ROOM, ROOM]).splitlines()
 
     assert len(told) == 2
+
+
+@pytest.mark.parametrize(("given", "missing"), [("certificate", "key"), ("key", "certificate")])
+def test_half_of_a_certificate_and_key_is_refused(given: str, missing: str) -> None:
+    message = disagreement(tls={given: "/etc/tls.pem"})
+
+    assert f"tls.{given} is set, and tls.{missing} is not" in message
+
+
+def test_certificate_and_key_may_be_one_file() -> None:
+    tls = Settings.model_validate({"tls": {"certificate": "/etc/tls.pem", "key": "/etc/tls.pem"}}).tls
+
+    assert tls.certificate == tls.key
