@@ -21,6 +21,7 @@ from tests.certificates import Files, issue, trusting
 from tests.running import Relay
 from tests.wire import (
     HANG_S,
+    HOST,
     Answer,
     Hixie76Client,
     Rfc6455Client,
@@ -64,7 +65,7 @@ class Front:
     def connect(self, *, is_secure: bool = False) -> Wire:
         connected = socket.create_connection(self._doors[is_secure], timeout=HANG_S, source_address=(CLIENT, 0))
         if is_secure:
-            connected = trusting().wrap_socket(connected, server_hostname="127.0.0.1")
+            connected = trusting().wrap_socket(connected, server_hostname=HOST)
         return self._clients.enter_context(Wire(connected))
 
     def join(self, path: str, *lines: str, is_secure: bool = False) -> Rfc6455Client:
