@@ -21,7 +21,10 @@ from roomcast.transport.frame_rates import FrameRates
 from tests.fuzz import script
 from tests.fuzz.bounds import check_words, kept_bytes
 from tests.fuzz.witness import check_agreement
+from tests.idle import idle_reports
 from tests.protocol.clients import deflated, frame, told
+
+EVERY_LIMIT_HOLDS = idle_reports()
 
 
 class Setup(NamedTuple):
@@ -75,7 +78,7 @@ def decode(pieces: Iterable[bytes], setup: Setup) -> list[Event]:
     """Return all events of a stream that arrives in these pieces, or of as much of it as is listened to."""
     counts = [0] * 16
     # A clock that stands: as if all of the stream came at once.
-    rates = FrameRates(setup.frames_per_s, setup.frames_per_s, lambda: 1.0)
+    rates = FrameRates(setup.frames_per_s, setup.frames_per_s, lambda: 1.0, EVERY_LIMIT_HOLDS)
     decoder = Decoder(
         message_max_bytes=setup.message_max_bytes,
         fragments_max=setup.fragments_max,

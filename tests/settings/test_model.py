@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from roomcast.policies.hits import no_hits
 from roomcast.settings import LimitSettings, RoomSettings, ServerSettings, Settings
+from roomcast.settings.values import REPORTABLE
 
 ROOM = {"name": "rooms", "path": "/rooms/{room}"}
 
@@ -164,6 +166,41 @@ def test_fragments_of_one_message_fit_into_the_burst() -> None:
 @pytest.mark.parametrize(("fragments_max", "fragments_per_s"), [(200, 100), (0, 100), (201, 0)])
 def test_message_of_all_its_fragments_passes(fragments_max: int, fragments_per_s: int) -> None:
     assert Settings(limits=LimitSettings(fragments_max=fragments_max, fragments_per_s=fragments_per_s))
+
+
+@pytest.mark.parametrize("key", ["lag_max_bytes", "pending_max_bytes"])
+def test_log_holds_at_least_a_few_messages(key: str) -> None:
+    assert Settings(rooms=[{**ROOM, "message_max_bytes": 1, key: 4096}])
+    with pytest.raises(ValidationError, match="greater than or equal to 4096"):
+        Settings(rooms=[{**ROOM, "message_max_bytes": 1, key: 4095}])
+
+
+@pytest.mark.parametrize("value", ["messages_per_s,members_max", ["messages_per_s", "members_max"]])
+def test_limits_that_are_only_reported_are_named(value: Any) -> None:
+    assert Settings.model_validate({"limits": {"report_only": value}}).limits.report_only == (
+        "messages_per_s",
+        "members_max",
+    )
+
+
+def test_limit_either_shares_out_what_there_is_or_protects_memory() -> None:
+    for name in [*LimitSettings.model_fields, "lag_max_bytes", "pending_max_bytes"]:
+        if name in REPORTABLE:
+            assert LimitSettings(report_only=(name,)).report_only == (name,)
+        elif name != "report_only":
+            with pytest.raises(ValidationError, match=f"{name} protects memory and is always enforced; those that can"):
+                LimitSettings(report_only=(name,))
+
+
+def test_limits_that_can_be_reported_are_those_that_can_be_counted_so() -> None:
+    assert {limit for limit, action in no_hits() if action == "reported"} == set(REPORTABLE)
+
+
+def test_word_that_is_no_limit_is_not_repeated() -> None:
+    with pytest.raises(ValidationError, match="number 2 is no limit; those that can be reported only are") as caught:
+        LimitSettings(report_only=("members_max", "s3cr3t"))
+
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_disagreement_counts_for_limits_that_a_template_inherits() -> None:
