@@ -7,9 +7,9 @@ from collections.abc import Callable
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Record
 from roomcast.metrics import RelayCollector, TransportCounters
+from roomcast.relay.budget import Budget
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
-from roomcast.transport.reports import Reports
 
 
 class NoTurns:
@@ -24,7 +24,7 @@ class NoTurns:
 
 def idle_hub(*templates: str) -> Hub:
     """Return a hub with counters for these templates, and no room."""
-    hub = Hub(broker=MemoryBroker, scheduler=NoTurns(), clock=lambda: 0.0, rooms_max=0, report=_fail)
+    hub = Hub(broker=MemoryBroker, scheduler=NoTurns(), clock=lambda: 0.0, rooms_max=0, budget=Budget(), report=_fail)
     for template in templates:
         hub.add_template(template)
     return hub
@@ -33,11 +33,6 @@ def idle_hub(*templates: str) -> Hub:
 def idle_counters() -> TransportCounters:
     """Return the counters of a public door that nobody has knocked at."""
     return TransportCounters(dialects=["rfc6455", "hixie76"], outcomes=["accepted", "origin"])
-
-
-def idle_reports(*limits: str, counters: TransportCounters | None = None) -> Reports:
-    """Return what says that these limits are only reported, to a log that nobody reads."""
-    return Reports(limits, counters or idle_counters(), Journal(lambda record: None), lambda: 0.0)
 
 
 def idle_collector() -> RelayCollector:

@@ -289,7 +289,8 @@ class ConsoleRenderer:
 
 
 def _addresses(fields: Mapping[str, Any]) -> str:
-    named = [(name, value) for name, values in fields.items() for value in _each(values)]
+    # What was decided for whoever runs it is for the log of a machine: there, this line is one of many.
+    named = [(name, value) for name, values in fields.items() for value in _each(values) if isinstance(value, str)]
     return "".join(f"\n         {name:<8} {value}" for name, value in named)
 
 

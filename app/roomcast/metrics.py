@@ -235,7 +235,12 @@ class RelayCollector(Collector):
             lambda of: of.publishers_paused,
         )
         yield GaugeMetricFamily(
-            "roomcast_lag_bytes", "Memory held for laggards, over all rooms, in bytes.", self._hub.lag_bytes()
+            "roomcast_lag_bytes", "Memory held for laggards, over all rooms, in bytes.", self._hub.budget.held_bytes
+        )
+        yield GaugeMetricFamily(
+            "roomcast_lag_bytes_limit",
+            "Memory that may be held for laggards, in bytes; 0 for no limit.",
+            self._hub.budget.limit_bytes,
         )
 
     def _messages(self) -> Iterator[Metric]:

@@ -1,8 +1,10 @@
 """A hub on a loop that is driven by hand, where each send takes as long as the test says."""
 
+from functools import partial
 from typing import Any
 
 from roomcast.brokers.memory import MemoryBroker
+from roomcast.relay.budget import Budget
 from roomcast.relay.hub import PACE_FACTOR, Hub
 from roomcast.relay.message import Kind
 from roomcast.relay.room import Room
@@ -18,7 +20,7 @@ REST_S = PACE_FACTOR * 0.002
 class Relay:
     """A hub, the loop that it runs on, and what it reported."""
 
-    def __init__(self, rooms_max: int = 0) -> None:
+    def __init__(self, rooms_max: int = 0, budget: Budget | None = None) -> None:
         self.loop = HandDrivenLoop()
         self.faults: list[tuple[str, str]] = []
         self.hub = Hub(
@@ -26,6 +28,7 @@ class Relay:
             scheduler=self.loop,
             clock=self.loop.clock,
             rooms_max=rooms_max,
+            budget=budget or Budget(),
             report=lambda room, error: self.faults.append((room.name, str(error))),
         )
         self.counters = self.hub.add_template("rooms")
@@ -35,7 +38,7 @@ class Relay:
         member = FakeMember(ANGLES, capacity)
         member.on_offer = self.loop.spend(cost_s)
         room = self.hub.join(path, RoomRules(**({"echo": True} | rules)), self.counters, member)
-        member.enter(lambda one: self.hub.feed(room, one))
+        member.enter(partial(self.hub.feed, room), partial(self.hub.leave, room), self.hub.budget)
         return room, member
 
     def fill(self, path: str, count: int, cost_s: float = 0.0, **rules: Any) -> tuple[Room, list[FakeMember]]:

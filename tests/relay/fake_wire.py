@@ -8,6 +8,7 @@ has to say, and a close frame last. The peer reads when the test says so.
 import re
 from collections.abc import Callable
 
+from roomcast.relay.budget import Budget
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
@@ -53,12 +54,14 @@ class FakeMember:
         self.offers: list[bytes] = []
         self.on_offer: Callable[[], None] = lambda: None
         self._feed: Callable[[Member], None] = lambda _: None
+        self._leave: Callable[[Member, Reason], None] = lambda _, __: None
+        self._budget = Budget()
         self._rest: memoryview | None = None
         self._controls: list[bytes] = []
 
-    def enter(self, feed: Callable[[Member], None]) -> None:
-        """Remember what the room wants to be called when there is space again."""
-        self._feed = feed
+    def enter(self, feed: Callable[[Member], None], leave: Callable[[Member, Reason], None], budget: Budget) -> None:
+        """Remember what the room wants to be called when there is space again, or this member ends, and who counts."""
+        self._feed, self._leave, self._budget = feed, leave, budget
 
     # --- what the relay asks
 
@@ -78,14 +81,29 @@ class FakeMember:
 
     def want_write(self) -> None:
         self.is_waiting = True
+        self._budget.charge_member(self, self.kernel_bytes())
 
     def finish(self, reason: Reason) -> None:
         self.ending = reason
         self.control(GOODBYE)
 
-    def overflowed(self) -> None:
-        self.ending = Reason.LAGGING
+    def overflowed(self, reason: Reason) -> None:
+        self.ending = reason
         self.control(GOODBYE)
+
+    def cut(self, reason: Reason) -> None:
+        self.is_dead = True
+        if self.is_in_room:
+            self.ending = reason
+            self._leave(self, reason)
+        self._budget.release_member(self)
+
+    @property
+    def is_in_room(self) -> bool:
+        return self.ending is None
+
+    def kernel_bytes(self) -> int:
+        return 0 if self.is_dead else len(self.taken) - self.read_bytes
 
     def fail(self) -> None:
         self.ending = Reason.INTERNAL
@@ -112,7 +130,7 @@ class FakeMember:
         self.own_bytes += taken
         if taken < len(frame):
             self.hold(memoryview(frame)[taken:])
-            self.is_waiting = True
+            self.want_write()
 
     def drain(self, size: int = ROOMY) -> None:
         """Let the peer read so many bytes, and write what now finds space."""
@@ -120,6 +138,8 @@ class FakeMember:
         if self.is_waiting and not self.is_dead and self._write_own():
             self.is_waiting = False
             self._feed(self)
+            if not self.is_waiting:
+                self._budget.release_member(self)
 
     @property
     def rest(self) -> bytes:

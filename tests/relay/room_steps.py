@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from roomcast.relay.budget import Budget
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.message import Kind
 from roomcast.relay.room import Room
@@ -12,13 +13,13 @@ ANGLES = BracketFormat(b"<>")
 SQUARES = BracketFormat(b"[]", carries_binary=False)
 
 
-def a_room(**rules: Any) -> Room:
-    return Room("/rooms/a", RoomRules(**rules), TemplateCounters("rooms"))
+def a_room(budget: Budget | None = None, **rules: Any) -> Room:
+    return Room("/rooms/a", RoomRules(**rules), TemplateCounters("rooms"), budget or Budget())
 
 
 def enter(room: Room, capacity: int = ROOMY, wire_format: BracketFormat = ANGLES) -> FakeMember:
     member = FakeMember(wire_format, capacity)
-    member.enter(room.feed)
+    member.enter(room.feed, room.leave, room.budget)
     room.join(member)
     return member
 

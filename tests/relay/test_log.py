@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from roomcast.relay.log import Log
 from roomcast.relay.message import OVERHEAD_BYTES
-from tests.relay.fake_wire import message
+from tests.relay.fake_wire import BracketFormat, message
 
 # So that five messages are 5,000 bytes, and a limit can stand on either side.
 PAYLOAD = b"x" * (1_000 - OVERHEAD_BYTES)
@@ -128,3 +128,25 @@ def test_log_holds_the_newest_messages_without_gaps(
             batch = log.batch(cursor, log.head, limit_bytes)
             assert batch == held[cursor + 1 - log.first :][: len(batch)]
             assert len(batch) == 1 or sum(one.size_bytes for one in batch) <= limit_bytes
+
+
+@pytest.mark.parametrize(("cursor", "behind"), [(12, 0), (11, 1_000), (9, 3_000), (8, 3_000), (7, 3_000)])
+def test_cursor_is_behind_by_what_was_appended_after_it_and_is_still_held(cursor: int, behind: int) -> None:
+    log = log_of(5, head=7)
+    log.trim(3_000, served=12)
+
+    assert log.behind_bytes(cursor) == behind
+
+
+def test_frames_are_forgotten_with_their_messages() -> None:
+    log = Log()
+    for offset in (1, 2):
+        said = message(offset, PAYLOAD)
+        log.append(said)
+        log.frame_bytes += len(said.frame(BracketFormat()) or b"")
+
+    log.trim(1_000, served=2)
+    half = log.frame_bytes
+    log.trim(0, served=2)
+
+    assert (half, log.frame_bytes) == (len(PAYLOAD) + 2, 0)

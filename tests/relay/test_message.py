@@ -55,3 +55,14 @@ def test_message_is_encoded_once_for_each_format_whoever_asks_when(
         assert message.frame(wire_format) == (expected if kind is Kind.TEXT or number != 2 else None)
 
     assert [len(wire_format.encoded) for wire_format in formats] == [int(number in asked) for number in range(4)]
+
+
+def test_frames_are_counted_when_they_are_made_once_for_each_format_that_can_carry_them() -> None:
+    formats = [BracketFormat(b"<>"), BracketFormat(b"[]", carries_binary=False), BracketFormat(b"()")]
+    message = Message("/rooms/a", 1, Kind.BINARY, b"hello", None)
+    before = message.frame_bytes
+
+    for wire_format in formats * 2:
+        message.frame(wire_format)
+
+    assert (before, message.frame_bytes) == (0, len(b"<hello>(hello)"))

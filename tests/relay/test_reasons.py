@@ -18,6 +18,7 @@ from roomcast.relay.reasons import Reason
         ("write_timeout", 1011),
         ("internal", 1011),
         ("lagging", 1013),
+        ("overloaded", 1013),
     ],
 )
 def test_word_and_close_code_are_a_promise(reason: str, close_code: int) -> None:
@@ -25,7 +26,7 @@ def test_word_and_close_code_are_a_promise(reason: str, close_code: int) -> None
 
 
 def test_no_reason_is_left_out_of_the_promise() -> None:
-    assert len(Reason) == 12
+    assert len(Reason) == 13
 
 
 @pytest.mark.parametrize("reason", Reason)

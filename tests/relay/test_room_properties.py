@@ -33,7 +33,8 @@ class Story:
                 overflow=dice.choice(["close", "skip"]),
                 lag_max_bytes=dice.choice([300, 1_000, 5_000, 200_000]),
                 pending_max_bytes=dice.choice([1_000, 5_000, 50_000, ROOMY]),
-            )
+            ),
+            lag_total_max_bytes=dice.choice([0, 0, 700, 2_000, 50_000]),
         )
         self.steps = [
             (35, self.publish),
@@ -44,6 +45,7 @@ class Story:
             (6, self.pong),
             (4, self.sweep),
             (24, self.read),
+            (4, self.watched.shed),
         ]
 
     def tell(self) -> None:
@@ -112,11 +114,20 @@ class AnyStory(RuleBasedStateMachine):
         overflow=st.sampled_from(["close", "skip"]),
         lag_max_bytes=st.sampled_from([300, 1_000]),
         pending_max_bytes=st.sampled_from([600, ROOMY]),
+        lag_total_max_bytes=st.sampled_from([0, 700]),
     )
-    def begin(self, echo: bool, overflow: Literal["close", "skip"], lag_max_bytes: int, pending_max_bytes: int) -> None:
-        self.watched = WatchedRoom(
-            RoomRules(echo=echo, overflow=overflow, lag_max_bytes=lag_max_bytes, pending_max_bytes=pending_max_bytes)
+    def begin(
+        self,
+        echo: bool,
+        overflow: Literal["close", "skip"],
+        lag_max_bytes: int,
+        pending_max_bytes: int,
+        lag_total_max_bytes: int,
+    ) -> None:
+        rules = RoomRules(
+            echo=echo, overflow=overflow, lag_max_bytes=lag_max_bytes, pending_max_bytes=pending_max_bytes
         )
+        self.watched = WatchedRoom(rules, lag_total_max_bytes)
 
     @rule(target=members, format_index=st.integers(0, 1), capacity=st.sampled_from([3, 7, ROOMY]))
     def join(self, format_index: int, capacity: int) -> Listener:
@@ -134,6 +145,10 @@ class AnyStory(RuleBasedStateMachine):
     @rule(budget=st.integers(1, 3))
     def flush(self, budget: int) -> None:
         self.watched.flush(budget)
+
+    @rule()
+    def shed(self) -> None:
+        self.watched.shed()
 
     @rule(member=members, size=st.sampled_from([1, 5, ROOMY]))
     def read(self, member: Listener, size: int) -> None:

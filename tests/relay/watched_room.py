@@ -8,12 +8,15 @@ about something that cannot be seen from outside: who stands where.
 from bisect import bisect_right
 from collections.abc import Callable
 
+from roomcast.relay.budget import Budget
 from roomcast.relay.counters import TemplateCounters
+from roomcast.relay.laggards import Lag
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
-from roomcast.relay.room import Room, _Lag
+from roomcast.relay.room import Room
 from roomcast.relay.rules import RoomRules
+from roomcast.relay.shedding import Shedding
 from tests.relay.fake_wire import GOODBYE, BracketFormat, FakeMember, message
 
 
@@ -38,6 +41,12 @@ class Listener(FakeMember):
         self.sent: list[int] = []
         self.skipped: list[tuple[int, int]] = []
         self.dropped: list[tuple[int, int]] = []
+        self.on_refusal: Callable[[Listener], None] = lambda _: None
+
+    def overflowed(self, reason: Reason) -> None:
+        if reason is Reason.OVERLOADED:
+            self.on_refusal(self)
+        super().overflowed(reason)
 
     @property
     def is_present(self) -> bool:
@@ -47,13 +56,15 @@ class Listener(FakeMember):
 class WatchedRoom:
     """A room, its members, and the messages ever published in it."""
 
-    def __init__(self, rules: RoomRules) -> None:
+    def __init__(self, rules: RoomRules, lag_total_max_bytes: int = 0) -> None:
         self.rules = rules
         self.counters = TemplateCounters("rooms")
-        self.room = Room("/rooms/a", rules, self.counters)
+        self.budget = Budget(lag_total_max_bytes)
+        self.room = Room("/rooms/a", rules, self.counters, self.budget)
         self.members: list[Listener] = []
         self.published: list[Message] = []
         self.formats = BracketFormat(b"<>"), BracketFormat(b"[]", carries_binary=False)
+        self.shedding = Shedding(self.budget, {self.room.name: self.room}, lambda: 0.0)
         self._first_of_pass = 1
         self._first_held = 1
         # Frames that were half written when their reader left, and may have come out whole after all.
@@ -93,7 +104,8 @@ class WatchedRoom:
     def join(self, format_index: int, capacity: int) -> Listener:
         member = Listener(self.formats[format_index], capacity, self.room.at)
         self.members.append(member)
-        member.enter(self._feed)
+        member.on_refusal = self._refuse
+        member.enter(self._feed, self._cut, self.budget)
         self.room.join(member)
         self.check()
         return member
@@ -129,6 +141,11 @@ class WatchedRoom:
         self._watch_overflow(member, self.room.sweep, may_wait=self.rules.overflow == "skip")
         self.check()
 
+    def shed(self) -> None:
+        """Let go whom the hub would let go now."""
+        self.shedding.relieve()
+        self.check()
+
     def settle(self) -> None:
         """Let everybody read until nothing is owed, and see that nothing is left over."""
         for member in self.present():
@@ -143,16 +160,43 @@ class WatchedRoom:
 
     # --- how it is done
 
-    def _depart(self, member: Listener) -> None:
+    def _depart(self, member: Listener, reason: Reason = Reason.GONE) -> None:
         if not member.is_present:
             return
-        lag = self.room._laggards.get(member)
+        lag = self.room.laggards.get(member)
         if lag is None:
             member.end = self.room.at
         else:
             self._give_up(member, lag)
         member.is_dead = True
-        self.room.leave(member, Reason.GONE)
+        self.room.leave(member, reason)
+        self.budget.release_member(member)
+
+    def _cut(self, member: Member, reason: Reason) -> None:
+        """See that it is one who holds more than may be held, and no other is further behind."""
+        assert isinstance(member, Listener)
+        assert reason is Reason.OVERLOADED
+        assert self.budget.is_full
+        behind = {one: self._behind_bytes(lag) for one, lag in self.room.laggards.items()}
+        assert behind[member] == max(behind.values())
+        self._depart(member, reason)
+
+    def _behind_bytes(self, lag: Lag) -> int:
+        first = max(lag.cursor, self.room.log.first - 1)
+        return sum(said.size_bytes for said in self.published[first:])
+
+    def _refuse(self, member: Listener) -> None:
+        """Note that one who would have become a laggard is not kept."""
+        assert self.budget.is_tight
+        self._read(member)
+        last_whole, head = self._next(member) - 1, self.room.log.head
+        member.end = head
+        member.dropped.append((last_whole, head))
+        # Of a message, not of a control frame that it had to write before.
+        is_half_written = member.taken[member.checked_bytes :].startswith(member.wire_format.left)
+        member.skipped.append((last_whole + is_half_written, head))
+        if is_half_written:
+            self._late_frames.append((member, last_whole + 1))
 
     def _feed(self, member: Member) -> None:
         assert isinstance(member, Listener)
@@ -161,7 +205,7 @@ class WatchedRoom:
     def _watch_overflow(self, member: Listener, act: Callable[[Member], None], *, may_wait: bool) -> None:
         """Let the room look after a member; see that it is made to skip what it must, and nothing else."""
         room = self.room
-        lag = room._laggards.get(member)
+        lag = room.laggards.get(member)
         cursor = member.start if lag is None else lag.cursor
         first_held = room.log.first
         before = self.counters.dropped.get(Reason.LAGGING, 0)
@@ -180,7 +224,7 @@ class WatchedRoom:
             member.skipped.append((cursor, room.log.head))
             self._give_up(member, lag)
 
-    def _give_up(self, member: Listener, lag: _Lag) -> None:
+    def _give_up(self, member: Listener, lag: Lag) -> None:
         """Note that the room counts all that a laggard was owed as dropped, its half-written frame too."""
         member.end = self.room.log.head
         member.dropped.append((_last_whole(lag), member.end))
@@ -244,7 +288,7 @@ class WatchedRoom:
         return {member for service in services for member in service.members[service.position :]}
 
     def _check_place(self, member: Listener, unserved: set[Member]) -> None:
-        lag = self.room._laggards.get(member)
+        lag = self.room.laggards.get(member)
         if lag is None:
             at = self._first_of_pass - 1 if member in unserved else self.room.at
             assert member.heard <= at < self._next(member)
@@ -267,7 +311,7 @@ class WatchedRoom:
         assert room.pending_bytes == pending_bytes
         if room.is_flushing:
             assert room.log.first == self._first_held, "trimmed while a pass runs"
-        elif room.has_laggards:
+        elif room.laggards:
             assert room.log.size_bytes - pending_bytes <= self.rules.lag_max_bytes
             if room.log.first > self._first_held:
                 forgotten = self.published[room.log.first - 2]
@@ -283,7 +327,7 @@ class WatchedRoom:
         assert counters.delivered + sum(counters.dropped.values()) == done
         present = self.present()
         assert counters.members == self.room.member_count == len(present)
-        assert counters.laggards == len(self.room._laggards)
+        assert counters.laggards == len(self.room.laggards)
         paused = [member for member in present if member.is_paused and member.close_at is None]
         assert counters.publishers_paused == len(paused)
         if not self.room.is_flushing and self.room.pending_bytes * 2 <= self.rules.pending_max_bytes:
@@ -291,7 +335,7 @@ class WatchedRoom:
 
     def _done(self, member: Listener, unserved: set[Member]) -> int:
         """How many messages are done with for this member, less its own that it was not sent."""
-        lag = self.room._laggards.get(member)
+        lag = self.room.laggards.get(member)
         if member in unserved:
             until = self._first_of_pass - 1
         elif lag is not None:
@@ -314,14 +358,19 @@ class WatchedRoom:
             assert wire_format.sent_bytes == sum(len(one.taken) - one.own_bytes for one in readers)
         for member in self.present():
             self.leave(member)
+        for member in self.members:
+            if member.is_dead:
+                # Its transport has noticed, at last.
+                self.budget.release_member(member)
         assert self.room.member_count == self.counters.laggards == self.counters.publishers_paused == 0
+        assert self.budget.held_bytes == 0, "charged for nobody"
 
 
 def _is_busy(member: Listener) -> bool:
     return not member.is_dead and (member.is_waiting or member.read_bytes < len(member.taken))
 
 
-def _last_whole(lag: _Lag) -> int:
+def _last_whole(lag: Lag) -> int:
     return lag.cursor - (lag.half_written is not None)
 
 

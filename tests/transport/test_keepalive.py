@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from roomcast.relay.reasons import Reason
-from tests.running import OVER_TLS_TOO, Serve
-from tests.transport.rooms import rooms, stall
+from roomcast.transport.keepalive import LiveMember
+from roomcast.transport.websocket import WebSocketMember
+from tests.running import OVER_TLS_TOO, Relay, Serve
+from tests.transport.rooms import SMALL_BUFFER, ended, rooms, stall
 from tests.wire import PING, PONG, TEXT, Rfc6455Client, frame
 
 pytestmark = OVER_TLS_TOO
@@ -140,3 +144,37 @@ def test_silent_member_stays_where_no_pong_is_waited_for(serve: Serve) -> None:
         next_ping(member)
 
     assert relay.template().members == 1
+
+
+# --- the write deadline
+
+
+def waiting_too_long(relay: Relay) -> LiveMember:
+    """Return the one member that waits to be writable, which has been waiting for longer than it may."""
+    [member] = relay.server.hub.budget.waiting
+    assert isinstance(member, WebSocketMember)
+    member.progress_s = -math.inf
+    return member
+
+
+def test_reader_that_is_slow_but_takes_something_is_not_cut(serve: Serve) -> None:
+    relay = serve(rooms())
+    stalled, _ = stall(relay, relay.join())
+    member = relay.call(lambda: waiting_too_long(relay))
+    before = relay.call(member.acknowledged_bytes)
+
+    stalled.wire.socket.recv(SMALL_BUFFER)
+    relay.until(lambda: member.acknowledged_bytes() > before)
+    relay.call(relay.server.keep_alive.sweep)
+
+    assert (relay.template().laggards, member.progress_s > 0) == (1, True)
+
+
+def test_reader_that_takes_nothing_any_more_is_cut(serve: Serve) -> None:
+    relay = serve(rooms())
+    stall(relay, relay.join())
+    relay.call(lambda: waiting_too_long(relay))
+
+    relay.call(relay.server.keep_alive.sweep)
+
+    ended(relay, "write_timeout")

@@ -18,7 +18,7 @@ from roomcast.transport.membership import Membership
 from roomcast.transport.outbox import Outbox
 from roomcast.transport.places import Places
 from tests.diary import Diary
-from tests.idle import idle_counters, idle_hub, idle_reports
+from tests.idle import idle_counters, idle_hub
 
 LARGE = bytes(range(256)) * 8192
 """More than any kernel takes of a connection that nobody reads."""
@@ -131,13 +131,12 @@ class Pair:
         self.keep_alive = KeepAlive(
             hub=hub, clock=self.clock, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0, report=print
         )
-        nobody, reports = AddressCounts(0), idle_reports()
+        nobody = AddressCounts(0)
         return Membership(
             hub=hub,
             counters=self.counters,
             journal=Diary().journal,
-            reports=reports,
-            places=Places(connections_max=0, handshakes_max=0, connections=nobody, handshakes=nobody, reports=reports),
+            places=Places(connections_max=0, handshakes_max=0, connections=nobody, handshakes=nobody),
             keep_alive=self.keep_alive,
             clock=self.clock,
             close_timeout_s=0.1,

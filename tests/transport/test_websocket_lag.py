@@ -144,7 +144,7 @@ def test_slow_reader_that_vanishes_leaves_nothing(serve: Serve, how: str) -> Non
     template = relay.template()
     assert template.laggards == 0
     assert template.dropped[Reason.GONE] > 0
-    assert relay.call(lambda: relay.server.hub.lag_bytes()) == 0
+    assert relay.call(lambda: relay.server.hub.budget.held_bytes) == 0
 
 
 def test_reader_that_takes_nothing_for_too_long_is_cut(serve: Serve) -> None:

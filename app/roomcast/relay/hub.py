@@ -19,12 +19,14 @@ from itertools import count
 from typing import Protocol
 
 from roomcast.relay.broker import Broker, Deliver
+from roomcast.relay.budget import Budget
 from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import PASS_BYTES, Room
 from roomcast.relay.rules import RoomRules
+from roomcast.relay.shedding import Shedding
 
 # How long one turn may flush before the loop does something else. Short enough
 # that a join or a ping waits unnoticed, long enough that asking costs nothing.
@@ -75,6 +77,7 @@ class Hub:
         scheduler: Gives the hub its turns.
         clock: Returns seconds from a clock that never goes back.
         rooms_max: How many rooms may be open; 0: no limit.
+        budget: What may be held for laggards.
         report: Called with a room and the exception that ended it, a fault of ours.
     """
 
@@ -85,12 +88,15 @@ class Hub:
         scheduler: Scheduler,
         clock: Callable[[], float],
         rooms_max: int,
+        budget: Budget,
         report: Callable[[Room, Exception], None],
     ) -> None:
         self.rooms: dict[str, Room] = {}
         self.templates: dict[str, TemplateCounters] = {}
         self.message_sizes = Histogram(MESSAGE_SIZE_BOUNDS)
         self.flush_durations = Histogram(FLUSH_BOUNDS_S)
+        self.budget = budget
+        self._shedding = Shedding(budget, self.rooms, clock)
         self._broker = broker(self.deliver)
         self._scheduler = scheduler
         self._clock = clock
@@ -122,32 +128,17 @@ class Hub:
             return "rooms_max" if self._rooms_max and len(self.rooms) >= self._rooms_max else None
         return "members_max" if rules.members_max and room.member_count >= rules.members_max else None
 
-    def join(
-        self,
-        name: str,
-        rules: RoomRules,
-        counters: TemplateCounters,
-        member: Member,
-        *,
-        may_exceed: Callable[[str], bool] = lambda _: False,
-    ) -> Room:
+    def join(self, name: str, rules: RoomRules, counters: TemplateCounters, member: Member) -> Room:
         """Let a member into a room, which is opened for its first.
-
-        Args:
-            name: The room's.
-            rules: Its template's.
-            counters: Likewise.
-            member: The newcomer.
-            may_exceed: Asked whether a limit that it exceeds is only reported.
 
         Raises:
             RoomLimitError: As ``refusal`` would have said.
         """
-        if (limit := self.refusal(name, rules)) is not None and not may_exceed(limit):
+        if (limit := self.refusal(name, rules)) is not None:
             raise RoomLimitError(limit)
         room = self.rooms.get(name)
         if room is None:
-            room = self.rooms[name] = Room(name, rules, counters, self._broker.open(name))
+            room = self.rooms[name] = Room(name, rules, counters, self.budget, self._broker.open(name))
             counters.rooms += 1
         room.join(member)
         return room
@@ -166,15 +157,17 @@ class Hub:
         """Go on with a laggard that can be written to."""
         room.feed(member)
         self._forget_if_empty(room)
+        self._shed_if_full()
 
     def sweep(self, room: Room, member: Member) -> None:
         """Notice a laggard that overflowed and never wakes."""
         room.sweep(member)
         self._forget_if_empty(room)
 
-    def lag_bytes(self) -> int:
-        """How many bytes of logs are held because someone lags."""
-        return sum(room.log.size_bytes for room in self.rooms.values() if room.has_laggards)
+    def look(self) -> None:
+        """See how much memory is left. About once a second, though nothing may be said."""
+        self.budget.look()
+        self._shed_if_full()
 
     # --- messages
 
@@ -187,7 +180,7 @@ class Hub:
             counters.received_binary += 1
         self.message_sizes.observe(len(payload))
         self._broker.publish(room.name, kind, payload, sender)
-        if room.pending_bytes > room.rules.pending_max_bytes:
+        if room.pending_bytes > room.rules.pending_max_bytes or self.budget.is_full:
             room.hold_back(sender)
 
     def deliver(self, message: Message) -> None:
@@ -213,15 +206,29 @@ class Hub:
         started = now = self._clock()
         while self._resting and self._resting[0][0] <= now + TIMER_SLACK_S:
             self._due.append(heappop(self._resting)[2])
-        while self._due and now - started < TURN_S:
+        budget = self.budget
+        while now - started < TURN_S:
+            if (budget.unlooked_bytes < 0 or budget.is_full) and (wait_s := self._shedding.relieve()) is not None:
+                self._go_on_after(wait_s)
+                return
+            if not self._due:
+                break
             now = self._flush(self._due.popleft(), now)
-        if not self._due:
+        if self._due:
+            self._go_on_after(0.0)
+        else:
             self._flush_s = 0.0
             self._ask_to_be_woken(now)
-        elif not self._is_turn_asked_for:
+
+    def _go_on_after(self, wait_s: float) -> None:
+        if not self._is_turn_asked_for:
             # Not `soon`: in a chain of those the loop would read nothing.
             self._is_turn_asked_for = True
-            self._scheduler.later(0.0, self.turn)
+            self._scheduler.later(wait_s, self.turn)
+
+    def _shed_if_full(self) -> None:
+        if self.budget.is_full:
+            self._go_on_after(0.0)
 
     def _flush(self, room: Room, started: float) -> float:
         """Let one room go on with its pass; return the time at which it stopped."""

@@ -8,17 +8,21 @@ class Log:
 
     ``head`` is the offset of the newest message ever appended, whether or not
     it is still held; ``first`` that of the oldest one held. An empty log has
-    ``first == head + 1``.
+    ``first == head + 1``. ``size_bytes`` counts the messages, ``frame_bytes``
+    the frames made of them, which whoever makes them adds.
 
     Args:
         head: The offset after which this log begins.
     """
 
-    __slots__ = ("_messages", "head", "size_bytes")
+    __slots__ = ("_end_bytes", "_messages", "frame_bytes", "head", "size_bytes")
 
     def __init__(self, head: int = 0) -> None:
         self.head = head
         self.size_bytes = 0
+        self.frame_bytes = 0
+        # The size of all messages ever appended.
+        self._end_bytes = 0
         # A list, not a deque: a laggard reads from the middle, which a deque
         # must walk to, and an empty deque takes 600 bytes in each of ten
         # thousand rooms. Trimming moves the pointers that stay, 8 bytes a
@@ -35,6 +39,7 @@ class Log:
         self.head = message.offset
         self._messages.append(message)
         self.size_bytes += message.size_bytes
+        message.end_bytes = self._end_bytes = self._end_bytes + message.size_bytes
 
     def batch(self, cursor: int, until: int, limit_bytes: int) -> list[Message]:
         """Return the messages after ``cursor`` up to offset ``until``: at least one, about ``limit_bytes`` in all.
@@ -55,15 +60,21 @@ class Log:
             stop += 1
         return messages[start:stop]
 
+    def behind_bytes(self, cursor: int) -> int:
+        """Return how much was appended after ``cursor``, or all that is held where that is forgotten."""
+        passed = cursor - self.first
+        return self._end_bytes - self._messages[passed].end_bytes if passed >= 0 else self.size_bytes
+
     def trim(self, keep_bytes: int, served: int) -> None:
         """Forget the oldest messages until ``keep_bytes`` are held, but none after offset ``served``."""
         messages = self._messages
         if keep_bytes == 0 and served == self.head:
             messages.clear()
-            self.size_bytes = 0
+            self.size_bytes = self.frame_bytes = 0
             return
         count = 0
         while self.size_bytes > keep_bytes and count < len(messages) and messages[count].offset <= served:
             self.size_bytes -= messages[count].size_bytes
+            self.frame_bytes -= messages[count].frame_bytes
             count += 1
         del messages[:count]

@@ -41,8 +41,18 @@ class Member(Protocol):
     def finish(self, reason: Reason) -> None:
         """Say goodbye: all that was owed has been written. It is in no room any more."""
 
-    def overflowed(self) -> None:
-        """Say goodbye as one that fell too far behind. It is in no room any more."""
+    def overflowed(self, reason: Reason) -> None:
+        """Say goodbye as one that fell too far behind, or that nothing can be held for. It is in no room any more."""
+
+    def cut(self, reason: Reason) -> None:
+        """End at once, and give back what the kernel keeps for it. It leaves its room by itself."""
+
+    @property
+    def is_in_room(self) -> bool:
+        """Whether it has not said goodbye yet."""
+
+    def kernel_bytes(self) -> int:
+        """Return what the kernel keeps of what it was sent and has not acknowledged, headers and all."""
 
     def fail(self) -> None:
         """End at once, for a fault of the relay's own. It is in no room any more."""

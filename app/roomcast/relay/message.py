@@ -39,7 +39,22 @@ class Message:
     The sender is the member that it came from, or None. It is only compared.
     """
 
-    __slots__ = ("_format", "_frame", "_others", "kind", "offset", "payload", "room", "sender", "size_bytes")
+    __slots__ = (
+        "_format",
+        "_frame",
+        "_others",
+        "end_bytes",
+        "frame_bytes",
+        "kind",
+        "offset",
+        "payload",
+        "room",
+        "sender",
+        "size_bytes",
+    )
+
+    end_bytes: int
+    """The log's: the size of all that was ever appended to it, up to this message."""
 
     def __init__(self, room: str, offset: int, kind: Kind, payload: bytes, sender: object | None) -> None:
         self.room = room
@@ -48,6 +63,8 @@ class Message:
         self.payload = payload
         self.sender = sender
         self.size_bytes = len(payload) + OVERHEAD_BYTES
+        # What was encoded so far. Not in `size_bytes`: nobody knows beforehand in how many formats.
+        self.frame_bytes = 0
         # Nearly every room speaks one format. The first one asked for has a
         # slot of its own, so that a dict is made only where there is a second.
         self._format: WireFormat | None = None
@@ -63,10 +80,16 @@ class Message:
             return self._frame
         if self._format is None:
             self._format = wire_format
-            self._frame = wire_format.encode(self.kind, self.payload)
-            return self._frame
+            self._frame = frame = self._encode(wire_format)
+            return frame
         if self._others is None:
             self._others = {}
         if wire_format not in self._others:
-            self._others[wire_format] = wire_format.encode(self.kind, self.payload)
+            self._others[wire_format] = self._encode(wire_format)
         return self._others[wire_format]
+
+    def _encode(self, wire_format: WireFormat) -> bytes | None:
+        frame = wire_format.encode(self.kind, self.payload)
+        if frame is not None:
+            self.frame_bytes += len(frame)
+        return frame

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     """A fault of ours."""
     LAGGING = "lagging"
     """The member fell further behind than its room keeps."""
+    OVERLOADED = "overloaded"
+    """The member fell behind, and there was no memory left to hold anything for it."""
 
     @property
     def close_code(self) -> int:
@@ -63,4 +65,5 @@ _CLOSE_CODES = {
     Reason.WRITE_TIMEOUT: 1011,
     Reason.INTERNAL: 1011,
     Reason.LAGGING: 1013,
+    Reason.OVERLOADED: 1013,
 }

@@ -21,11 +21,13 @@ What always holds (the property test checks it after every step):
 Nobody called from here may switch greenlets, so all see one order.
 """
 
+from roomcast.relay.budget import SEND_BYTES, Budget
 from roomcast.relay.burst import Burst, Service, Stop
 from roomcast.relay.counters import TemplateCounters
+from roomcast.relay.laggards import Lag, Laggards
 from roomcast.relay.log import Log
 from roomcast.relay.member import Member
-from roomcast.relay.message import Kind, Message, WireFormat
+from roomcast.relay.message import Message, WireFormat
 from roomcast.relay.publishers import PausedPublishers
 from roomcast.relay.reasons import Reason
 from roomcast.relay.rules import RoomRules
@@ -36,16 +38,6 @@ from roomcast.relay.rules import RoomRules
 PASS_BYTES = 65_536
 
 
-class _Lag:
-    """Where a laggard is: the last offset that it has, and the kind of the frame that is half written."""
-
-    __slots__ = ("cursor", "half_written")
-
-    def __init__(self, cursor: int) -> None:
-        self.cursor = cursor
-        self.half_written: Kind | None = None
-
-
 class Room:
     """All members of one path, and what they say to each other.
 
@@ -53,18 +45,20 @@ class Room:
         name: The path.
         rules: Its template's.
         counters: Its template's, shared with the template's other rooms.
+        budget: What may be held for laggards, in all rooms together.
         head: The offset of the newest message published before this room opened.
     """
 
     __slots__ = (
         "_cohorts",
-        "_laggards",
         "_parting",
         "_paused",
         "_services",
         "at",
+        "budget",
         "counters",
         "flush_s",
+        "laggards",
         "log",
         "member_count",
         "name",
@@ -73,19 +67,20 @@ class Room:
         "rules",
     )
 
-    def __init__(self, name: str, rules: RoomRules, counters: TemplateCounters, head: int = 0) -> None:
+    def __init__(self, name: str, rules: RoomRules, counters: TemplateCounters, budget: Budget, head: int = 0) -> None:
         self.name = name
         self.rules = rules
         self.counters = counters
         self.log = Log(head)
+        self.laggards = Laggards(self.log, counters, budget)
         self.at = head
+        self.budget = budget
         self.pending_bytes = 0
         self.member_count = 0
         # The hub's: when this room may flush again, and what its pass has cost so far.
         self.not_before_s = 0.0
         self.flush_s = 0.0
         self._cohorts: dict[WireFormat, dict[Member, None]] = {}
-        self._laggards: dict[Member, _Lag] = {}
         self._parting: dict[Member, tuple[int, Reason]] = {}
         self._paused = PausedPublishers(counters)
         # The pass that is running, or None.
@@ -125,7 +120,7 @@ class Room:
         """Say goodbye to a member, behind all that it is owed. The caller no longer reads from it."""
         # It will publish no more: it must not be resumed when the others are.
         self._paused.forget(member)
-        if member not in self._laggards and self._services is None and self.at == self.log.head:
+        if member not in self.laggards and self._services is None and self.at == self.log.head:
             self.leave(member, reason)
             member.finish(reason)
         else:
@@ -139,11 +134,10 @@ class Room:
         For a member that was up to date, what is not yet flushed counts as
         published after it had gone.
         """
-        lag = self._laggards.pop(member, None)
+        lag = self.laggards.remove(member)
         if lag is None:
             self._cohorts[member.wire_format].pop(member)
         else:
-            self.counters.laggards -= 1
             self.counters.drop(reason, self.log.head - lag.cursor + (lag.half_written is not None))
         self._parting.pop(member, None)
         self._paused.forget(member)
@@ -154,10 +148,14 @@ class Room:
     def abandon(self) -> list[Member]:
         """Take every member out, after a fault of the relay's own in this room. The caller ends them."""
         self._services = None
-        members = [*self._laggards, *(member for cohort in self._cohorts.values() for member in cohort)]
+        members = self.members()
         for member in members:
             self.leave(member, Reason.INTERNAL)
         return members
+
+    def members(self) -> list[Member]:
+        """Return all who are in it."""
+        return [*self.laggards, *(member for cohort in self._cohorts.values() for member in cohort)]
 
     # --- messages out: the cohorts
 
@@ -186,11 +184,6 @@ class Room:
         """Whether a pass is running."""
         return self._services is not None
 
-    @property
-    def has_laggards(self) -> bool:
-        """Whether somebody is behind, and the log is kept for it."""
-        return bool(self._laggards)
-
     def _begin_pass(self) -> list[Service]:
         head = self.log.head
         batch = self.log.batch(self.at, head, PASS_BYTES)
@@ -203,6 +196,7 @@ class Room:
         for wire_format, cohort in self._cohorts.items():
             if cohort:
                 burst = Burst(batch, wire_format, is_echoed=self.rules.echo)
+                self.log.frame_bytes += len(burst.data)
                 services.append(Service(burst, list(cohort)))
         return services
 
@@ -224,6 +218,7 @@ class Room:
                 self._fall_behind(member, taken, burst)
         if took_all:
             burst.count_taken(self.counters, took_all)
+            self.budget.unlooked_bytes -= (size + SEND_BYTES) * took_all
         return len(members)
 
     def _serve_sender(self, member: Member, burst: Burst) -> None:
@@ -236,7 +231,7 @@ class Room:
 
     def _end_pass(self) -> None:
         if self._parting:
-            for member in [member for member in self._parting if member not in self._laggards]:
+            for member in [member for member in self._parting if member not in self.laggards]:
                 self._finish_if_served(member)
         if self._paused and self.pending_bytes * 2 <= self.rules.pending_max_bytes:
             self._paused.resume_all()
@@ -249,21 +244,18 @@ class Room:
 
         A member that is up to date is owed nothing, and left alone.
         """
-        lag = self._laggards.get(member)
+        lag = self.laggards.get(member)
         if lag is None:
             return
         if lag.half_written is not None:
-            # The rest of that frame is out: only now was it delivered.
-            self._count_frame(member, lag.half_written)
-            lag.half_written = None
-        if self._has_overflowed(lag) and not self._overflow(member, lag):
+            self.laggards.count_rest(member, lag, lag.half_written)
+        if self.laggards.has_overflowed(lag) and not self._overflow(member, lag):
             return
         if lag.cursor < self.at:
             self._feed_from_log(member, lag)
             if lag.cursor < self.at or lag.half_written is not None:
                 return
-        del self._laggards[member]
-        self.counters.laggards -= 1
+        self.laggards.remove(member)
         self._enter_cohort(member)
         if member in self._parting:
             self._finish_if_served(member)
@@ -271,13 +263,16 @@ class Room:
 
     def sweep(self, member: Member) -> None:
         """Notice that a laggard which never wakes has overflowed. For each member, about once a second."""
-        lag = self._laggards.get(member)
-        if lag is not None and self.rules.overflow == "close" and self._has_overflowed(lag):
+        lag = self.laggards.get(member)
+        if lag is not None and self.rules.overflow == "close" and self.laggards.has_overflowed(lag):
             self._overflow(member, lag)
 
-    def _feed_from_log(self, member: Member, lag: _Lag) -> None:
+    def _feed_from_log(self, member: Member, lag: Lag) -> None:
         batch = self.log.batch(lag.cursor, self.at, PASS_BYTES)
+        known_bytes = sum([message.frame_bytes for message in batch])
         burst = Burst(batch, member.wire_format, is_echoed=self.rules.echo)
+        # If nobody of its format was up to date, they were not encoded yet.
+        self.log.frame_bytes += sum([message.frame_bytes for message in batch]) - known_bytes
         is_sender = member in burst.senders
         data = burst.without(member) if is_sender else burst.data
         taken = member.offer(data) if data else 0
@@ -302,11 +297,13 @@ class Room:
             burst.count_lost(self.counters, member)
             return
         del self._cohorts[member.wire_format][member]
-        lag = self._laggards[member] = _Lag(self.at)
-        self.counters.laggards += 1
+        may_stay = not self.budget.is_tight
+        lag = self.laggards.add(member, self.at)
         self._stop_at(member, lag, burst.count_short(self.counters, member, taken))
+        if not may_stay:
+            self._give_up(member, Reason.OVERLOADED)
 
-    def _stop_at(self, member: Member, lag: _Lag, stop: Stop) -> None:
+    def _stop_at(self, member: Member, lag: Lag, stop: Stop) -> None:
         """Remember where a laggard's bytes end, and go on from there when it can be written to."""
         lag.cursor = stop.cursor
         lag.half_written = stop.half_written
@@ -314,20 +311,20 @@ class Room:
             member.hold(stop.rest)
         member.want_write()
 
-    def _has_overflowed(self, lag: _Lag) -> bool:
-        return lag.cursor < self.log.first - 1
-
-    def _overflow(self, member: Member, lag: _Lag) -> bool:
+    def _overflow(self, member: Member, lag: Lag) -> bool:
         """Apply the overflow policy. Returns whether the member stays."""
         if self.rules.overflow == "close":
-            self.leave(member, Reason.LAGGING)
-            member.overflowed()
+            self._give_up(member, Reason.LAGGING)
             return False
         self.counters.skips += 1
         newest = max(self.log.first - 1, self.at - 1)
         self.counters.drop(Reason.LAGGING, newest - lag.cursor)
         lag.cursor = newest
         return True
+
+    def _give_up(self, member: Member, reason: Reason) -> None:
+        self.leave(member, reason)
+        member.overflowed(reason)
 
     # --- small things
 
@@ -342,10 +339,9 @@ class Room:
             self.leave(member, reason)
             member.finish(reason)
 
-    def _count_frame(self, member: Member, kind: Kind) -> None:
-        member.wire_format.frames_sent[kind] += 1
-        self.counters.delivered += 1
-
     def _trim(self) -> None:
         if self._services is None:
-            self.log.trim(self.rules.lag_max_bytes if self._laggards else 0, self.at)
+            laggards = self.laggards
+            self.log.trim(self.rules.lag_max_bytes if laggards else 0, self.at)
+            if laggards or laggards.is_charged:
+                laggards.charge()

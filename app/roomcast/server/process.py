@@ -56,13 +56,12 @@ def _announce(server: Server, journal: Journal, settings: Settings) -> None:
         public=_socket_path(public),
         chat=f"{_base(f'http{s}', public)}/" if settings.server.demo else "",
         rooms=[f"{_base(f'ws{s}', public)}{room.path}" for room in settings.rooms],
+        lag_total_max_bytes=server.hub.budget.limit_bytes,
         private=_socket_path(private),
         metrics=f"{_base('http', private)}/metrics",
     )
     if any(template.origins.is_open for template in server.admission.templates):
         journal.warning("any origin", hint='"*" lets every page in the world into your rooms, as its visitor')
-    if settings.limits.report_only:
-        journal.warning("limits are only reported", limits=list(settings.limits.report_only))
     if server.forwarding.proxies.is_anyone_trusted:
         journal.warning(
             "any proxy", hint="trusted_proxies holds every address, so every client may say which is its own"

@@ -13,11 +13,13 @@ from roomcast.logs import Journal, Processor, address_for_logs, fault
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
+from roomcast.relay.budget import Budget
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
 from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.faults import report_faults
 from roomcast.server.files import connections_max
+from roomcast.server.memory import find_memory_limit, lag_total_max_bytes
 from roomcast.server.policies import build_forwarding, build_policies
 from roomcast.settings import Settings
 from roomcast.transport import pages
@@ -31,7 +33,6 @@ from roomcast.transport.listener import Acceptor, SocketOptions
 from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
-from roomcast.transport.reports import Reports
 from roomcast.transport.tls import TlsServer
 
 # How long a scrape under way may hold up the end. Behind the drain come this, the
@@ -60,16 +61,18 @@ class Server:
         self.admission = build_policies(settings)
         self.forwarding = build_forwarding(settings)
         self.counters = TransportCounters(list(Dialect), list(Outcome))
+        self._memory = find_memory_limit()
         self.hub = Hub(
             broker=MemoryBroker,
             scheduler=LoopScheduler(),
             clock=time.monotonic,
             rooms_max=settings.limits.rooms_max,
+            budget=self._build_budget(),
             report=self._report,
         )
         for template in self.admission.templates:
             self.hub.add_template(template.name)
-        self._keep_alive = KeepAlive(
+        self.keep_alive = KeepAlive(
             hub=self.hub,
             clock=time.monotonic,
             ping_interval_s=settings.limits.ping_interval_s,
@@ -77,7 +80,7 @@ class Server:
             write_timeout_s=settings.limits.write_timeout_s,
             report=lambda error: self._journal.error("internal fault", **fault(error)),
         )
-        self._drain = Drain(self._keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
+        self._drain = Drain(self.keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
         self._certificate = self._read_certificate()
         self._entry = self._build_entry()
         self._watchdog = Watchdog(self.counters.loop_lag, chain=chain)
@@ -100,7 +103,9 @@ class Server:
         self.public_address, self.private_address = public.address, private.address
         self._acceptor = Acceptor(public.listening, self._entry.accepted, self._journal, options)
         self._private_door = PrivateDoor(private.listening, self._app, self._journal)
-        self._keep_alive.start()
+        if self._memory is not None:
+            self._memory.open()
+        self.keep_alive.start()
         if self._certificate is not None:
             self._certificate.start()
         self._watchdog.start()
@@ -134,7 +139,7 @@ class Server:
         """Serve until asked to stop, then say goodbye to everybody and close both doors."""
         self._stop_asked.wait()
         self.counters.is_draining = True
-        members = len(self._keep_alive)
+        members = len(self.keep_alive)
         self._journal.info("draining", members=members, drain_s=self._settings.server.drain_s)
         # The public door stays open, and answers 503: a load balancer that is
         # refused a connection reports an outage, one that is told 503 a restart.
@@ -151,10 +156,12 @@ class Server:
             self._acceptor.close()
         if self._private_door is not None:
             self._private_door.stop(_LAST_ANSWERS_S)
-        self._keep_alive.stop()
+        self.keep_alive.stop()
         if self._certificate is not None:
             self._certificate.stop()
         self._watchdog.stop()
+        if self._memory is not None:
+            self._memory.close()
 
     def _is_ready(self) -> bool:
         return self._is_open and not self.counters.is_draining
@@ -165,17 +172,21 @@ class Server:
             return None
         return Certificate(tls.certificate, tls.key, journal=self._journal, counters=self.counters, clock=time.time)
 
+    def _build_budget(self) -> Budget:
+        limit_bytes = lag_total_max_bytes(self._settings.limits.lag_total_max_bytes, self._memory)
+        if self._memory is None:
+            return Budget(limit_bytes)
+        return Budget(limit_bytes, self._memory.left_bytes, self._memory.reserve_bytes)
+
     def _build_entry(self) -> Entry:
         settings = self._settings
         limits = settings.limits
-        reports = Reports(limits.report_only, self.counters, self._journal, time.monotonic)
         membership = Membership(
             hub=self.hub,
             counters=self.counters,
             journal=self._journal,
-            places=self._build_places(reports),
-            reports=reports,
-            keep_alive=self._keep_alive,
+            places=self._build_places(),
+            keep_alive=self.keep_alive,
             clock=time.monotonic,
             close_timeout_s=limits.close_timeout_s,
             address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
@@ -194,7 +205,7 @@ class Server:
         tls = None if self._certificate is None else TlsServer(self._certificate)
         return Entry(self.admission, membership, formats, handshakes, page, self.forwarding, tls)
 
-    def _build_places(self, reports: Reports) -> Places:
+    def _build_places(self) -> Places:
         limits, is_proxy = self._settings.limits, self.forwarding.proxies.trusts
         self.counters.connections_limit = connections_max(limits.connections_max)
         return Places(
@@ -202,7 +213,6 @@ class Server:
             handshakes_max=limits.handshakes_max,
             connections=AddressCounts(limits.connections_per_address, is_proxy),
             handshakes=AddressCounts(limits.handshakes_per_address, is_proxy),
-            reports=reports,
         )
 
     def _report(self, room: Room, error: Exception) -> None:

@@ -37,21 +37,17 @@ class LiveMember(Member, Protocol):
         """The room that it is in, or was."""
 
     @property
-    def is_in_room(self) -> bool:
-        """Whether it has not said goodbye yet."""
-
-    @property
     def is_reset(self) -> bool:
         """Whether the peer has broken the connection, so that what it sent is lost, read or not."""
 
     def ping(self) -> bool:
         """Ask for a sign of life. Returns whether silence means something now."""
 
+    def acknowledged_bytes(self) -> int:
+        """Return how much the peer has acknowledged so far."""
+
     def dismiss(self, reason: Reason, detail: str = "") -> None:
         """Close it behind what it is owed; ``detail`` follows the reason in the close frame."""
-
-    def cut(self, reason: Reason) -> None:
-        """Close it now."""
 
 
 class KeepAlive:
@@ -82,8 +78,8 @@ class KeepAlive:
         self._report = report
         self._buckets: list[dict[LiveMember, None]] = [{} for _ in range(_BUCKETS)]
         self._next_bucket = 0
-        # Those that wait to be writable.
-        self._waiting: dict[LiveMember, None] = {}
+        # Those that wait to be writable, and how much each had acknowledged when last seen to.
+        self._waiting: dict[LiveMember, int] = {}
         # Those that are not read, because their room owes too much.
         self._unread: dict[LiveMember, None] = {}
         # Those that were pinged, by bucket: silence means something for them only.
@@ -128,16 +124,18 @@ class KeepAlive:
     def remove(self, member: LiveMember) -> None:
         """Forget one that has ended."""
         self._buckets[member.bucket].pop(member, None)
-        self._waiting.pop(member, None)
+        self.unwatch(member)
         self._unread.pop(member, None)
 
     def watch(self, member: LiveMember) -> None:
-        """Mind the write deadline of a member that waits to be writable."""
-        self._waiting[member] = None
+        """Mind the write deadline of a member that waits to be writable, and what the kernel keeps for it."""
+        self._waiting[member] = member.acknowledged_bytes()
+        self._hub.budget.charge_member(member, member.kernel_bytes())
 
     def unwatch(self, member: LiveMember) -> None:
         """It took what it was owed."""
-        self._waiting.pop(member, None)
+        if self._waiting.pop(member, None) is not None:
+            self._hub.budget.release_member(member)
 
     def mind(self, member: LiveMember) -> None:
         """Mind one that is not read: if it is reset meanwhile, nobody else would notice."""
@@ -162,12 +160,28 @@ class KeepAlive:
         """End those who took nothing for too long, whom their room has left behind, or who were reset unread."""
         oldest = self._clock() - self._write_timeout_s
         for member in list(self._waiting):
-            if self._write_timeout_s and member.progress_s < oldest:
+            if self._write_timeout_s and member.progress_s < oldest and self._takes_nothing(member):
                 member.cut(Reason.WRITE_TIMEOUT)
-            elif member.is_in_room:
+                continue
+            self._hub.budget.charge_member(member, member.kernel_bytes())
+            if member.is_in_room:
                 self._hub.sweep(member.room, member)
+        self._hub.look()
         for member in [member for member in self._unread if member.is_reset]:
             member.cut(Reason.GONE)
+
+    def _takes_nothing(self, member: LiveMember) -> bool:
+        """Whether a member that was not writable for so long has acknowledged nothing either.
+
+        A slow one may need longer than that for the third of a buffer that the
+        kernel wants free before it says that it can be written to.
+        """
+        acknowledged = member.acknowledged_bytes()
+        if acknowledged == self._waiting[member]:
+            return True
+        self._waiting[member] = acknowledged
+        member.progress_s = self._clock()
+        return False
 
     def _guarded(self, callback: Callable[[], None]) -> None:
         # Whatever happens to one of them: the others want to be pinged, too.

@@ -49,6 +49,9 @@ class Stream(Protocol):
     def getsockopt(self, level: int, option: int, size: int, /) -> bytes:
         """Return an option of the system's socket."""
 
+    def setsockopt(self, level: int, option: int, value: bytes, /) -> None:
+        """Set an option of the system's socket."""
+
     def shutdown(self, how: int, /) -> None:
         """End a side of the connection. Raises OSError."""
 

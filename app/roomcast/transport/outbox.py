@@ -18,6 +18,7 @@ from gevent.hub import get_hub
 
 from roomcast.protocol.frames import Opcode
 from roomcast.relay.reasons import Reason
+from roomcast.transport import kernel
 from roomcast.transport.loop import WRITABLE, Stream, Watcher, watcher
 
 if TYPE_CHECKING:
@@ -92,6 +93,16 @@ class Outbox(ABC):
             self.progress_s = self._membership.clock()
             self._begin_waiting()
             self._writer.start(self._writable)
+
+    def kernel_bytes(self) -> int:
+        """Return what the kernel keeps of what was written, until the peer has acknowledged it."""
+        return kernel.queued_bytes(self._raw)
+
+    # --- what the keep-alive asks
+
+    def acknowledged_bytes(self) -> int:
+        """Return how much the peer has acknowledged so far."""
+        return kernel.acknowledged_bytes(self._raw)
 
     # --- what is the member's own
 

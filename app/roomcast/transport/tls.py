@@ -108,6 +108,10 @@ class TlsSocket:
         """As a socket's."""
         return self._raw.getsockopt(level, option, size)
 
+    def setsockopt(self, level: int, option: int, value: bytes, /) -> None:
+        """As a socket's."""
+        self._raw.setsockopt(level, option, value)
+
     def shake_hands(self, received: bytes) -> bytes | None:
         """Go on with the handshake, and write what is to be said.
 

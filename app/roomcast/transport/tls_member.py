@@ -28,6 +28,10 @@ class TlsMember(WebSocketMember):
             self.want_write()
         return taken
 
+    def kernel_bytes(self) -> int:
+        """Return what the kernel keeps, and what waits for it here."""
+        return super().kernel_bytes() + len(self._raw.unsent)
+
     def _write_own(self) -> bool:
         if not super()._write_own():
             return False

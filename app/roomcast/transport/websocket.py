@@ -20,6 +20,7 @@ from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
+from roomcast.transport import kernel
 from roomcast.transport.goodbyes import LATE_MAX_BYTES, LATE_READ_BYTES, echo_of, why
 from roomcast.transport.loop import READABLE, Stream, after, watcher
 from roomcast.transport.outbox import Outbox
@@ -38,14 +39,11 @@ if TYPE_CHECKING:
 # this is 3 ms of decoding; the 64 KiB that bigger messages would like are 13.
 READ_BYTES = 16_384
 
-# How long a member is not read of which a message was dropped. A flood of the smallest
-# messages is 3 ms of decoding a read, as often as it is read, and it may go on for
-# ever. Whoever sends a little too much hardly notices.
-_OVER_RATE_PAUSE_S = 0.1
-
 # TCP_CLOSE of the kernel's list of states (tcp_states.h).
 _TCP_CLOSE = 7
 
+# Whoever was told to go because of what is held for it: it had its time to take the rest.
+_FOR_MEMORY = frozenset((Reason.LAGGING, Reason.OVERLOADED))
 
 # Bound once, because an enum looks its members up at the price of a call, and
 # these are asked for with every message.
@@ -72,7 +70,6 @@ class WebSocketMember(Outbox):
         "_connection",
         "_early",
         "_goodbye",
-        "_is_held_back",
         "_is_peer_done",
         "_late_bytes",
         "_rate",
@@ -111,8 +108,6 @@ class WebSocketMember(Outbox):
         self._early: bytes | None = None
         self._goodbye: Close | None = None
         self._close_reason = Reason.GONE
-        # Whether its room has it not read.
-        self._is_held_back = False
         # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
         self._is_peer_done = False
         # What has come since our goodbye.
@@ -161,10 +156,10 @@ class WebSocketMember(Outbox):
         """Send the close frame: all that was owed has been written."""
         self._say_goodbye(reason)
 
-    def overflowed(self) -> None:
-        """Send the close frame to one that fell too far behind."""
-        self._count_closed_by("lag_max_bytes")
-        self._say_goodbye(Reason.LAGGING)
+    def overflowed(self, reason: Reason) -> None:
+        """Send the close frame to one that fell too far behind, or for whom nothing can be held."""
+        self._count_closed_by("lag_max_bytes" if reason is Reason.LAGGING else "lag_total_max_bytes")
+        self._say_goodbye(reason)
 
     def fail(self) -> None:
         """Say goodbye for a fault of ours, without what was owed: who knows what of it is right."""
@@ -180,7 +175,6 @@ class WebSocketMember(Outbox):
 
     def pause(self) -> None:
         """Read no more from a publisher whose room owes too much. TCP holds it back."""
-        self._is_held_back = True
         self._reader.stop()
         self._membership.keep_alive.mind(self)
         # It may have answered a ping, and would not be heard.
@@ -188,7 +182,6 @@ class WebSocketMember(Outbox):
 
     def resume(self) -> None:
         """Read again. The room asks this of nobody who is saying goodbye."""
-        self._is_held_back = False
         self._membership.keep_alive.unmind(self)
         self._reader.start(self._readable)
         if self._early is not None:
@@ -222,7 +215,9 @@ class WebSocketMember(Outbox):
         self._part(reason, Close(reason.close_code, text))
 
     def cut(self, reason: Reason) -> None:
-        """Close it now: it takes nothing, or there is no time left."""
+        """Close it now: it takes nothing, or there is no time or memory left."""
+        if reason is Reason.OVERLOADED and self.is_in_room:
+            self._count_closed_by("lag_total_max_bytes")
         self._close(reason)
 
     # --- reading
@@ -302,31 +297,13 @@ class WebSocketMember(Outbox):
             return
         membership = self._membership
         if self._rate is not None:
-            size_bytes = len(message.payload)
-            exceeded = self._rate.admit(size_bytes, membership.clock())
+            exceeded = self._rate.admit(len(message.payload), membership.clock())
             if exceeded is not None:
-                exceeded = membership.reports.enforced(self._rate, exceeded, size_bytes)
-            if exceeded is not None:
-                self._refuse(exceeded)
+                self._room.counters.drop(Reason.RATE, 1)
+                self._give_up(Reason.RATE, f"limit={exceeded}", exceeded)
                 return
         kind = _TEXT if message.opcode is _TEXT_OPCODE else _BINARY
         membership.hub.publish(self._room, kind, message.payload, self)
-
-    def _refuse(self, limit: str) -> None:
-        """Let a message that is one too many not into the room, nor, where the room says so, its sender stay."""
-        self._room.counters.drop(Reason.RATE, 1)
-        if self._room.rules.over_rate == "close":
-            self._give_up(Reason.RATE, f"limit={limit}", limit)
-            return
-        self._membership.counters.limit_hits[limit, Action.DROPPED] += 1
-        if self._reader.active:
-            self._reader.stop()
-            after(_OVER_RATE_PAUSE_S, self._read_on)
-
-    def _read_on(self) -> None:
-        if self._stage is _OPEN and not self._is_held_back:
-            self._reader.start(self._readable)
-            self._take_early()
 
     def _answer(self, event: Event) -> None:
         """Answer a goodbye or a fault. A pong needs no answer: that bytes came was all it had to say."""
@@ -408,6 +385,8 @@ class WebSocketMember(Outbox):
         was_in_room = self.is_in_room
         if not was_in_room:
             reason = self._close_reason
+        # Something is half said; or what the kernel keeps is why it goes, or is dearly needed.
+        is_torn = self._is_waiting or reason in _FOR_MEMORY or self._membership.hub.budget.is_tight
         self._stage = Stage.CLOSED
         self._is_waiting = self._is_dead = True
         # Before the descriptor: a watcher that is left active fires for the
@@ -416,7 +395,7 @@ class WebSocketMember(Outbox):
             if active is not None:
                 active.stop()
                 active.close()
-        self._raw.close()
+        kernel.close(self._raw, is_torn=is_torn)
         self._tail = None
         try:
             if was_in_room:

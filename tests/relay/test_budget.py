@@ -1,0 +1,127 @@
+"""What may be held for laggards: at which byte nobody more is kept, and at which somebody is shed."""
+
+import pytest
+
+from roomcast.relay.budget import LOOK_AFTER_BYTES, Budget
+from roomcast.relay.log import Log
+from tests.relay.fake_wire import BracketFormat, FakeMember
+
+
+def holding(held_bytes: int, limit_bytes: int = 1_000) -> Budget:
+    budget = Budget(limit_bytes)
+    budget.charge_log(Log(), held_bytes)
+    return budget
+
+
+@pytest.mark.parametrize(
+    ("held_bytes", "is_tight", "is_full"),
+    [(799, False, False), (800, True, False), (1_000, True, False), (1_001, True, True)],
+)
+def test_it_is_tight_from_80_percent_and_full_above_100(held_bytes: int, is_tight: bool, is_full: bool) -> None:
+    budget = holding(held_bytes)
+
+    assert (budget.is_tight, budget.is_full) == (is_tight, is_full)
+
+
+@pytest.mark.parametrize(("then_bytes", "is_full"), [(901, True), (900, False)])
+def test_what_was_full_is_full_down_to_90_percent(then_bytes: int, is_full: bool) -> None:
+    budget, log = Budget(1_000), Log()
+    budget.charge_log(log, 1_001)
+
+    budget.charge_log(log, then_bytes)
+
+    assert budget.is_full is is_full
+    assert budget.is_tight
+
+
+def test_without_a_limit_it_is_never_tight() -> None:
+    budget = holding(1 << 50, limit_bytes=0)
+
+    assert (budget.is_tight, budget.is_full) == (False, False)
+
+
+def test_logs_and_members_are_one_sum_and_a_new_figure_replaces_the_old_one() -> None:
+    budget, log, member = Budget(1_000), Log(), FakeMember(BracketFormat())
+    budget.charge_log(log, 100)
+    budget.charge_member(member, 20)
+    together = budget.held_bytes
+
+    budget.charge_log(log, 300)
+    budget.charge_member(member, 5)
+    changed = budget.held_bytes
+    budget.charge_log(log, 0)
+    budget.release_member(member)
+
+    assert (together, changed, budget.held_bytes) == (120, 305, 0)
+    assert budget.waiting == {}
+
+
+def test_who_was_never_charged_is_released_in_vain() -> None:
+    budget = Budget(1_000)
+
+    budget.release_member(FakeMember(BracketFormat()))
+
+    assert budget.held_bytes == 0
+
+
+# --- the memory that is left
+
+
+def test_little_memory_left_lowers_the_limit_to_what_is_held_and_the_rest() -> None:
+    left = [10_000]
+    budget = Budget(1_000, lambda: left[0], reserve_bytes=500)
+    budget.charge_log(Log(), 100)
+    budget.look()
+    plenty = (budget.is_tight, budget.is_full)
+
+    left[0] = 524
+    budget.look()
+    some = (budget.is_tight, budget.is_full)
+    left[0] = 499
+    budget.look()
+
+    assert plenty == (False, False)
+    assert some == (True, False)
+    assert (budget.is_tight, budget.is_full) == (True, True)
+
+
+def test_no_memory_left_is_full_though_nothing_is_held() -> None:
+    budget = Budget(1_000, lambda: 499, reserve_bytes=500)
+
+    budget.look()
+
+    assert (budget.held_bytes, budget.is_full) == (0, True)
+
+
+def test_memory_that_is_free_again_raises_the_limit_again() -> None:
+    left = [0]
+    budget = Budget(1_000, lambda: left[0], reserve_bytes=500)
+    budget.look()
+
+    left[0] = 5_000
+    budget.look()
+
+    assert (budget.is_tight, budget.is_full) == (False, False)
+
+
+def test_it_is_time_to_look_after_so_much_was_written_or_held() -> None:
+    budget, log = Budget(1 << 30, lambda: 1 << 40), Log()
+
+    budget.charge_log(log, LOOK_AFTER_BYTES)
+    in_time = budget.unlooked_bytes
+    budget.charge_log(log, 0)
+    budget.charge_log(log, 1)
+    late = budget.unlooked_bytes
+    budget.look()
+
+    assert (in_time, late, budget.unlooked_bytes) == (0, -1, LOOK_AFTER_BYTES)
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 1_000])
+def test_nobody_looks_where_there_is_no_limit_or_nothing_to_see(limit_bytes: int) -> None:
+    budget = Budget(limit_bytes, None if limit_bytes else lambda: -1)
+
+    budget.look()
+
+    assert budget.unlooked_bytes > 1 << 60
+    assert not budget.is_full
