@@ -165,6 +165,11 @@ class Relay:
 
     # --- clients
 
+    @property
+    def is_tls(self) -> bool:
+        """Whether its clients speak TLS."""
+        return self._tls is not None
+
     def connect(self, *, receive_buffer_bytes: int = 0) -> Wire:
         wire = connect(self.address, receive_buffer_bytes=receive_buffer_bytes, tls=self._tls)
         return self._clients.enter_context(wire)

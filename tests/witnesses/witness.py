@@ -138,7 +138,7 @@ class Witness:
 def url(relay: Relay, path: str = LOBBY) -> str:
     """Return where a client of this relay connects."""
     assert isinstance(relay.address, tuple)
-    return f"ws://{relay.address[0]}:{relay.address[1]}{path}"
+    return f"{'wss' if relay.is_tls else 'ws'}://{relay.address[0]}:{relay.address[1]}{path}"
 
 
 @contextmanager
