@@ -10,6 +10,7 @@ from roomcast.metrics import RelayCollector, TransportCounters
 from roomcast.relay.budget import Budget
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
+from roomcast.transport.reports import Reports
 
 
 class NoTurns:
@@ -33,6 +34,11 @@ def idle_hub(*templates: str) -> Hub:
 def idle_counters() -> TransportCounters:
     """Return the counters of a public door that nobody has knocked at."""
     return TransportCounters(dialects=["rfc6455", "hixie76"], outcomes=["accepted", "origin"])
+
+
+def idle_reports(*limits: str, counters: TransportCounters | None = None) -> Reports:
+    """Return what says that these limits are only reported, to a log that nobody reads."""
+    return Reports(limits, counters or idle_counters(), Journal(lambda record: None), lambda: 0.0)
 
 
 def idle_collector() -> RelayCollector:

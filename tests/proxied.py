@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 SIGNATURE = bytes.fromhex("0d0a0d0a000d0a515549540a")
 LOCAL, PROXY = 0x20, 0x21
-TLS = bytes.fromhex("20 0005 01 00000000")
-"""The attached value by which a proxy says that its client spoke TLS."""
+TLS, NO_TLS = bytes.fromhex("20 0005 01 00000000"), bytes.fromhex("20 0005 00 00000000")
+"""The attached values by which a proxy says that its client spoke TLS, or did not."""
 
 HEALTH_CHECK = SIGNATURE + bytes([LOCAL, 0, 0, 0])
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from roomcast import __version__
 from roomcast.cli import app
+from tests.certificates import issue
 from tests.processes import command
 from tests.wire import HANG_S
 
@@ -65,6 +66,20 @@ def test_network_that_is_none_is_a_mistake_in_the_configuration(command: str) ->
 
     assert result.exit_code == 2
     assert 'trusted_proxies "10.0.0.1/8": has bits set behind its length: write "10.0.0.0/8"' in result.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_certificate_that_cannot_be_served_with_is_a_mistake_in_the_configuration(command: str) -> None:
+    result = run(command, "--set", "tls.certificate=no.pem", "--set", "tls.key=no.pem")
+
+    assert result.exit_code == 2
+    assert result.stderr == "roomcast: [tls] certificate: no.pem cannot be read: No such file or directory\n"
+
+
+def test_check_finds_nothing_wrong_with_a_certificate_and_its_key(tmp_path: Path) -> None:
+    certificate, key = issue(tmp_path).assignments
+
+    assert run("check", "--set", certificate, "--set", key).exit_code == 0
 
 
 def test_check_cuts_and_wraps_nothing_for_a_pipe() -> None:

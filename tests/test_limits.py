@@ -17,7 +17,7 @@ import pytest
 from roomcast.policies.hits import no_hits
 from tests.running import Relay, Serve
 from tests.transport.rooms import LOBBY, numbered, rooms, stall
-from tests.wire import BINARY, CLOSE, CONTINUATION, PING, TEXT, Goodbye, Rfc6455Client, frame, rfc6455_head
+from tests.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Goodbye, Rfc6455Client, frame, rfc6455_head
 
 NEXT_DOOR = "/rooms/next-door"
 """A room in which nobody exceeds anything."""
@@ -190,6 +190,63 @@ def read_to_goodbye(member: Rfc6455Client) -> Goodbye:
     return Goodbye(int.from_bytes(got.payload[:2], "big"), got.payload[2:].decode())
 
 
+# --- what is dropped, and what is only reported
+
+
+def burst_of_messages_and_what_is_dropped(relay: Relay) -> Iterator[None]:
+    member = relay.join()
+    check_echoed(member, [b"1", b"2"], frame(TEXT, b"1") + frame(TEXT, b"2"))
+    yield
+    member.wire.send(frame(TEXT, b"3") * 50 + frame(PING, b"still here"))
+    assert next(got for got in iter(member.read_frame, None) if got.opcode == PONG).payload == b"still here"
+
+
+def burst_of_bytes_and_what_is_dropped(relay: Relay) -> Iterator[None]:
+    member = relay.join()
+    check_echoed(member, [b"x" * 1000] * 2, frame(BINARY, b"x" * 1000) * 2)
+    yield
+    member.wire.send(frame(BINARY, b"x" * 1000) * 10 + frame(PING, b"still here"))
+    assert next(got for got in iter(member.read_frame, None) if got.opcode == PONG).payload == b"still here"
+
+
+def second_connection_of_an_address_and_others(relay: Relay) -> Iterator[None]:
+    ada = "X-Forwarded-For: 203.0.113.9"
+    relay.join(LOBBY, ada)
+    relay.join(LOBBY, ada)
+    yield
+    relay.join(LOBBY, ada)
+
+
+def second_member_and_others(relay: Relay) -> Iterator[None]:
+    relay.join()
+    relay.join()
+    yield
+    relay.join()
+    # It is seen twice, at its head and behind the eight bytes, and counted once.
+    relay.join_hixie76()
+    assert hits(relay) == {("members_max", "reported"): 2}
+
+
+def three_fragments_and_a_message_of_more(relay: Relay) -> Iterator[None]:
+    member = relay.join()
+    first, middle, last = frame(TEXT, b"a", is_final=False), frame(CONTINUATION, is_final=False), frame(CONTINUATION)
+    check_echoed(member, [b"a"], first + middle + last)
+    yield
+    check_echoed(member, [b"a"], first + middle * 5 + last)
+
+
+def burst_and_whatever_comes(message: bytes, heard: bytes) -> Steps:
+    """Return steps that send the message twice, which is a burst, and then fifty times."""
+
+    def steps(relay: Relay) -> Iterator[None]:
+        member = relay.join()
+        check_echoed(member, [heard] * 2, message * 2)
+        yield
+        check_echoed(member, [heard] * 50, message * 50)
+
+    return steps
+
+
 # --- what a member does not read
 
 
@@ -221,6 +278,12 @@ def reader_behind_and_what_it_misses(relay: Relay) -> Iterator[None]:
         pass
 
 
+def reported(limit: str, limits: str, **room: object) -> str:
+    """Return the TOML of a relay that only reports this limit, with a room that echoes and believes its proxies."""
+    proxies = '[server]\ntrusted_proxies = ["127.0.0.1"]\n'
+    return f'{rooms(echo=True, **room)}{proxies}[limits]\nreport_only = ["{limit}"]\n{limits}'
+
+
 FRAGMENTS = "[limits]\nfragments_max = 2\nfragments_per_s = 1"
 
 CASES = [
@@ -244,6 +307,55 @@ CASES = [
     Case("control_frames_per_s", "closed", rooms(control_frames_per_s=1), burst_of_pings_and_more),
     Case("fragments_per_s", "closed", rooms(echo=True) + FRAGMENTS, burst_of_fragments_and_more),
     Case("messages_per_s", "closed", rooms(echo=True, messages_per_s=1), burst_of_messages_and_more),
+    Case(
+        "messages_per_s",
+        "dropped",
+        rooms(echo=True, messages_per_s=1, over_rate="drop"),
+        burst_of_messages_and_what_is_dropped,
+    ),
+    Case(
+        "bytes_per_s",
+        "dropped",
+        rooms(echo=True, bytes_per_s=1000, message_max_bytes=2000, over_rate="drop"),
+        burst_of_bytes_and_what_is_dropped,
+    ),
+    Case(
+        "connections_per_address",
+        "reported",
+        reported("connections_per_address", "connections_per_address = 2"),
+        second_connection_of_an_address_and_others,
+    ),
+    Case("members_max", "reported", reported("members_max", "", members_max=2), second_member_and_others),
+    Case(
+        "fragments_max",
+        "reported",
+        reported("fragments_max", "fragments_max = 3"),
+        three_fragments_and_a_message_of_more,
+    ),
+    Case(
+        "control_frames_per_s",
+        "reported",
+        reported("control_frames_per_s", "", control_frames_per_s=1),
+        burst_and_whatever_comes(frame(PING, b"x"), b"x"),
+    ),
+    Case(
+        "fragments_per_s",
+        "reported",
+        reported("fragments_per_s", "fragments_max = 2\nfragments_per_s = 1"),
+        burst_and_whatever_comes(frame(TEXT, b"a", is_final=False) + frame(CONTINUATION, b"b"), b"ab"),
+    ),
+    Case(
+        "messages_per_s",
+        "reported",
+        reported("messages_per_s", "", messages_per_s=1),
+        burst_and_whatever_comes(frame(TEXT, b"x"), b"x"),
+    ),
+    Case(
+        "bytes_per_s",
+        "reported",
+        reported("bytes_per_s", "", bytes_per_s=1000, message_max_bytes=2000),
+        burst_and_whatever_comes(frame(TEXT, b"x" * 1000), b"x" * 1000),
+    ),
     Case("bytes_per_s", "closed", rooms(echo=True, bytes_per_s=1000, message_max_bytes=2000), burst_of_bytes_and_more),
     Case("lag_max_bytes", "closed", rooms(lag_max_bytes=131_072), reader_behind_and_too_far_behind),
     Case(
@@ -255,8 +367,8 @@ CASES = [
     Case("lag_max_bytes", "dropped", rooms(lag_max_bytes=131_072, overflow="skip"), reader_behind_and_what_it_misses),
 ]
 
-ELSEWHERE = {("handshakes_per_address", "refused")}
-"""What loopback cannot exceed, because its address is not counted: tested in ``transport/test_membership.py``."""
+ELSEWHERE = {("handshakes_per_address", "refused"), ("handshakes_per_address", "reported")}
+"""What loopback cannot exceed, since its address is not counted: see ``transport/test_places.py``."""
 
 
 def test_every_limit_has_its_line() -> None:

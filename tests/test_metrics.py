@@ -84,6 +84,8 @@ def test_every_family_that_users_were_promised_is_there() -> None:
         "roomcast_loop_lag_seconds",
         "roomcast_origin_report_only_total",
         "roomcast_limit_hits_total",
+        "roomcast_tls_certificate_expiry_timestamp_seconds",
+        "roomcast_tls_reloads_total",
         "roomcast_draining",
         "roomcast_build_info",
         "process_resident_memory_bytes",
@@ -101,7 +103,8 @@ def test_every_family_that_users_were_promised_is_there() -> None:
         ("roomcast_messages_dropped_total", "reason", {reason.value for reason in Reason}),
         ("roomcast_messages_dropped_total", "template", {"rooms", "news"}),
         ("roomcast_limit_hits_total", "limit", {limit for limit, _ in no_hits()}),
-        ("roomcast_limit_hits_total", "action", {"refused", "closed", "dropped"}),
+        ("roomcast_tls_reloads_total", "outcome", {"done", "failed"}),
+        ("roomcast_limit_hits_total", "action", {"refused", "closed", "dropped", "reported"}),
         ("roomcast_messages_received_total", "kind", {"text", "binary"}),
         (
             "roomcast_frames_received_total",

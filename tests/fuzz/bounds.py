@@ -5,10 +5,17 @@ from roomcast.protocol.errors import ProtocolError
 
 def kept_bytes(thing: object) -> int:
     """Return how many bytes there are in the buffers of an object, and of the objects in its slots."""
-    if isinstance(thing, (bytes, bytearray, memoryview)):
-        return len(thing)
-    slots = getattr(type(thing), "__slots__", ())
-    return sum(kept_bytes(getattr(thing, slot, None)) for slot in slots)
+    return sum(len(buffer) for buffer in _buffers(thing).values())
+
+
+def _buffers(thing: object) -> dict[int, bytes | bytearray]:
+    """Return them by identity: two may know the same one."""
+    if isinstance(thing, (bytes, bytearray)):
+        return {id(thing): thing}
+    buffers: dict[int, bytes | bytearray] = {}
+    for slot in getattr(type(thing), "__slots__", ()):
+        buffers |= _buffers(getattr(thing, slot, None))
+    return buffers
 
 
 def check_words(error: ProtocolError) -> None:

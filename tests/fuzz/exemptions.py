@@ -4,11 +4,12 @@ The list is held to be true in both directions: a difference that it does not
 cover fails the tests, and so does an entry whose stream makes none any more.
 """
 
+import zlib
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-from roomcast.protocol.events import Close, Event
-from roomcast.protocol.frames import CloseCode, Opcode
+from roomcast.protocol.events import Close, Event, Message
+from roomcast.protocol.frames import CloseCode, Opcode, mask
 from tests.protocol.clients import frame
 
 Said: TypeAlias = Event | int
@@ -18,21 +19,23 @@ Said: TypeAlias = Event | int
 class Difference(NamedTuple):
     """One frame of which the two parsers say different things, having agreed on all before it."""
 
-    frame: bytes
+    frames: tuple[bytes, ...]
+    """Those of the message so far, with control frames between them. It is about the last."""
     ours: tuple[Said, ...]
     theirs: tuple[Said, ...]
     theirs_at_the_end: tuple[Said, ...]
     """What they say when the message, if there is one, ends here."""
+    may_inflate: bool = False
+
+    @property
+    def frame(self) -> bytes:
+        """The frame that it is about."""
+        return self.frames[-1]
 
     @property
     def is_control(self) -> bool:
         """Whether it is a CLOSE, a PING or a PONG."""
         return self.frame[0] & 0x0F >= Opcode.CLOSE
-
-    @property
-    def is_final(self) -> bool:
-        """Whether it ends its message."""
-        return bool(self.frame[0] & 0x80)
 
     @property
     def is_short(self) -> bool:
@@ -41,6 +44,21 @@ class Difference(NamedTuple):
         length, _ = length_of(self.frame)
         least = {126: 126, 127: 0x10000}.get(form, 0)
         return least <= length < 2**63
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether it belongs to a message that says it is compressed."""
+        return self.may_inflate and bool(self.frames[0][0] & 0x40) and not self.is_control
+
+    @property
+    def has_final_block(self) -> bool:
+        """Whether the message's deflate stream says before its end that it ends."""
+        stream = zlib.decompressobj(-15)
+        try:
+            stream.decompress(b"".join(payload_of(one) for one in self.frames if one[0] & 0x0F < Opcode.CLOSE))
+        except zlib.error:
+            return False
+        return stream.eof
 
 
 class Exemption(NamedTuple):
@@ -51,6 +69,7 @@ class Exemption(NamedTuple):
     applies: Callable[[Difference], bool]
     example: bytes
     message_max_bytes: int = 0
+    may_inflate: bool = False
 
 
 def length_of(header: bytes) -> tuple[int, int]:
@@ -59,6 +78,22 @@ def length_of(header: bytes) -> tuple[int, int]:
     size = {126: 2, 127: 8}.get(form, 0)
     key_size = 4 if header[1] & 0x80 else 0
     return int.from_bytes(header[2 : 2 + size], "big") if size else form, 2 + size + key_size
+
+
+def payload_of(frame: bytes) -> bytes:
+    """Return the unmasked payload of a whole frame."""
+    length, start = length_of(frame)
+    return mask(frame[start : start + length], frame[start - 4 : start])
+
+
+def begins_message(frame: bytes) -> bool:
+    """Whether this is a TEXT or a BINARY frame."""
+    return Opcode.CONTINUATION < frame[0] & 0x0F < Opcode.CLOSE
+
+
+def is_verdict(said: tuple[Said, ...]) -> bool:
+    """Whether all that is said is that the connection ends."""
+    return len(said) == 1 and isinstance(said[0], int)
 
 
 _PROTOCOL_ERROR: Final = int(CloseCode.PROTOCOL_ERROR)
@@ -102,5 +137,36 @@ EXEMPTIONS: Final = (
         lambda it: it.ours == (_PROTOCOL_ERROR,) and it.theirs in ((_TOO_BIG,), (_NOT_UTF8,)),
         frame(Opcode.TEXT | 0x40, b"reserved bit, and too long"),
         message_max_bytes=3,
+    ),
+    Exemption(
+        "a compressed message has no end before its end",
+        "a block may say that it is the last, and more may follow (RFC 7692, 7.2.1 and 7.2.3.4); "
+        "they drop what follows",
+        lambda it: it.is_compressed and it.has_final_block,
+        frame(Opcode.TEXT, bytes.fromhex("f348cdc9c90700 f248cdc9c90700"), is_compressed=True),
+        may_inflate=True,
+    ),
+    Exemption(
+        "a compressed message ends behind a block",
+        "half a block says nothing that could be relied on; they take as much as can be inflated for the message",
+        lambda it: it.is_compressed and it.ours == (_PROTOCOL_ERROR,) and isinstance(it.theirs[-1], Message),
+        frame(Opcode.TEXT, bytes.fromhex("f248cd"), is_compressed=True),
+        may_inflate=True,
+    ),
+    Exemption(
+        "of a compressed message it counts what it inflates to",
+        "what cannot be compressed becomes longer, by an eighth at most; they hold both lengths to the limit",
+        lambda it: it.is_compressed and it.theirs == (_TOO_BIG,) and not is_verdict(it.ours),
+        frame(Opcode.BINARY, bytes.fromhex("000500faff 48656c6c6f 00"), is_compressed=True),
+        message_max_bytes=5,
+        may_inflate=True,
+    ),
+    Exemption(
+        "a compressed message is judged as it is inflated",
+        "what stands in front of the bad byte is looked at first, as it would be if the message came in two pieces; "
+        "they inflate a frame whole before they look at what it says",
+        lambda it: it.is_compressed and is_verdict(it.ours) and is_verdict(it.theirs),
+        frame(Opcode.TEXT, bytes.fromhex("000400fbff 6f6b20ff 07"), is_compressed=True),
+        may_inflate=True,
     ),
 )

@@ -10,6 +10,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from roomcast.protocol.events import Close, Event, Failed, Message
 from roomcast.protocol.frames import CloseCode, Opcode
@@ -73,37 +74,44 @@ def say(events: list[Event]) -> list[Event | int]:
 def read_at_once(stream: bytes, limit: int) -> Iterator[Event | int]:
     """Yield what a whole stream says, up to its end or its first fault, as the draft has it."""
     start = 0
-    most_bytes = limit or len(stream)
     while start < len(stream):
-        frame_type = stream[start]
-        if frame_type < 0x80:
-            end = stream.find(b"\xff", start)
-            payload = stream[start + 1 : end if end >= 0 else len(stream)]
-            if len(payload) > most_bytes:
-                yield int(CloseCode.TOO_BIG)
-            if end < 0 or len(payload) > most_bytes:
-                return
-            if frame_type == 0:
-                text = payload.decode("utf-8", "replace").encode()
-                if 0 < limit < len(text):
-                    yield int(CloseCode.TOO_BIG)
-                    return
-                yield Message(Opcode.TEXT, text)
-            start = end + 1
-            continue
-        length = _LENGTH.match(stream, start + 1)
-        if length is None:
-            if len(stream) - start > LENGTH_MAX_BYTES:
-                yield int(CloseCode.PROTOCOL_ERROR)
+        read = read_with_end if stream[start] < 0x80 else read_with_length
+        said, end = read(stream, start, limit or inf)
+        if said is not None:
+            yield said
+        if end is None:
             return
-        size = int("".join(f"{byte & 0x7F:07b}" for byte in length[0]), 2)
-        if frame_type == 0xFF and size == 0:
-            yield Close(None, "")
-            return
-        if 0 < limit < size:
-            yield int(CloseCode.TOO_BIG)
-            return
-        start = length.end() + size
+        start = end
+
+
+def read_with_end(stream: bytes, start: int, most_bytes: float) -> tuple[Event | int | None, int | None]:
+    """Return what a frame says that ends with 0xFF, if anything, and where the next one begins, if it does."""
+    end = stream.find(b"\xff", start)
+    payload = stream[start + 1 : end if end >= 0 else len(stream)]
+    if len(payload) > most_bytes:
+        return int(CloseCode.TOO_BIG), None
+    if end < 0:
+        return None, None
+    if stream[start] != 0:
+        return None, end + 1
+    text = payload.decode("utf-8", "replace").encode()
+    if len(text) > most_bytes:
+        return int(CloseCode.TOO_BIG), None
+    return Message(Opcode.TEXT, text), end + 1
+
+
+def read_with_length(stream: bytes, start: int, most_bytes: float) -> tuple[Event | int | None, int | None]:
+    """Return the same of a frame that begins with its length."""
+    length = _LENGTH.match(stream, start + 1)
+    if length is None:
+        is_too_long = len(stream) - start > LENGTH_MAX_BYTES
+        return int(CloseCode.PROTOCOL_ERROR) if is_too_long else None, None
+    size = int("".join(f"{byte & 0x7F:07b}" for byte in length[0]), 2)
+    if stream[start] == 0xFF and size == 0:
+        return Close(None, ""), None
+    if size > most_bytes:
+        return int(CloseCode.TOO_BIG), None
+    return None, length.end() + size
 
 
 def seeds() -> Iterator[bytes]:

@@ -1,64 +1,127 @@
-"""The decoder of RFC 6455, fed with anything.
+"""The decoder of RFC 6455, compressed messages included, fed with anything.
 
 * Only events come out, whatever goes in; a fault is a ``Failed`` with a code.
 * The events are the same however the bytes are cut.
 * A text is UTF-8; nothing is longer than the limits; nothing follows the end.
 * What is kept between two reads is the unfinished message and one header, and
-  never more than has arrived.
+  of what was not compressed never more than has arrived.
+* What comes out of one read is bounded, too: a small one may inflate to a lot.
 * Messages and verdict are those of ``websockets`` at the end of each frame,
   but for what ``exemptions.py`` lists.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from roomcast.protocol.errors import FrameError
-from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
+from roomcast.protocol.events import Close, Event, Failed, Message, More, Ping, Pong
 from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, CloseCode, Opcode, may_be_received
-from roomcast.protocol.rfc6455 import Decoder
+from roomcast.protocol.rfc6455 import INFLATED_PER_TURN_BYTES, Decoder
+from roomcast.transport.frame_rates import FrameRates
 from tests.fuzz import script
 from tests.fuzz.bounds import check_words, kept_bytes
 from tests.fuzz.witness import check_agreement
-from tests.protocol.clients import frame, told
+from tests.idle import idle_reports
+from tests.protocol.clients import deflated, frame, told
 
-LIMITS = ((0, 0), (64, 0), (125, 3), (126, 0), (1000, 2), (0xFFFF, 0), (70_000, 4))
-"""``message_max_bytes`` and ``fragments_max``: none, the short lengths, the edges of the long ones."""
+EVERY_LIMIT_HOLDS = idle_reports()
+
+
+class Setup(NamedTuple):
+    """What a decoder is made with."""
+
+    message_max_bytes: int
+    fragments_max: int = 0
+    frames_per_s: int = 0
+    may_inflate: bool = False
+
+
+SETUPS = (
+    Setup(0),
+    Setup(64),
+    Setup(125, fragments_max=3),
+    Setup(126),
+    Setup(1000, fragments_max=2),
+    Setup(0xFFFF),
+    Setup(70_000, fragments_max=4),
+    Setup(1000, frames_per_s=2),
+    Setup(0, may_inflate=True),
+    Setup(20, may_inflate=True),
+    Setup(1000, fragments_max=3, may_inflate=True),
+    Setup(70_000, may_inflate=True),
+)
+"""No limit; the short lengths; the edges of the long ones; each other limit once; the same for compressed messages."""
 
 HEADER_MAX_BYTES = 14
 """Two bytes, eight of length, the key."""
 
-_FAULTS = {CloseCode.PROTOCOL_ERROR, CloseCode.NOT_UTF8, CloseCode.TOO_BIG}
+_FAULTS = {CloseCode.PROTOCOL_ERROR, CloseCode.NOT_UTF8, CloseCode.TOO_BIG, CloseCode.POLICY_VIOLATION}
 _NO_KEY = bytes(4)
 
 
 def check(data: bytes) -> None:
     """Feed a decoder with what the input says, and hold it to its promises."""
     asked = script.read(data)
-    limits = asked.choose(LIMITS)
-    whole = decode([asked.stream], limits)
-    assert told(decode(asked.pieces(), limits)) == told(whole), "the events depend on how the bytes are cut"
+    setup = asked.choose(SETUPS)
+    whole = decode([asked.stream], setup)
+    assert told(decode(asked.pieces(), setup)) == told(whole), "the events depend on how the bytes are cut"
     for event in whole[:-1]:
         assert not isinstance(event, (Close, Failed)), "something follows the end"
     for event in whole:
-        check_event(event, limits[0])
-    if not limits[1]:
-        check_agreement(asked.stream, message_max_bytes=limits[0])
+        check_event(event, setup.message_max_bytes)
+    if not (setup.fragments_max or setup.frames_per_s):
+        message_max_bytes, may_inflate = setup.message_max_bytes, setup.may_inflate
+        check_agreement(asked.stream, message_max_bytes=message_max_bytes, may_inflate=may_inflate)
 
 
-def decode(pieces: Iterable[bytes], limits: tuple[int, int]) -> list[Event]:
+def decode(pieces: Iterable[bytes], setup: Setup) -> list[Event]:
     """Return all events of a stream that arrives in these pieces, or of as much of it as is listened to."""
     counts = [0] * 16
-    decoder = Decoder(message_max_bytes=limits[0], fragments_max=limits[1], frame_counts=counts)
+    # A clock that stands: as if all of the stream came at once.
+    rates = FrameRates(setup.frames_per_s, setup.frames_per_s, lambda: 1.0, EVERY_LIMIT_HOLDS)
+    decoder = Decoder(
+        message_max_bytes=setup.message_max_bytes,
+        fragments_max=setup.fragments_max,
+        frame_counts=counts,
+        rates=rates,
+        may_inflate=setup.may_inflate,
+    )
     events: list[Event] = []
     arrived_bytes = 0
     for piece in pieces:
-        events += decoder.receive(piece)
         arrived_bytes += len(piece)
+        for turn in turns(decoder, piece):
+            events += turn
+            most_bytes = setup.message_max_bytes + INFLATED_PER_TURN_BYTES + arrived_bytes
+            assert not setup.message_max_bytes or size_of(turn) <= most_bytes, "more comes out in a turn than promised"
         if decoder.is_over:
             break
-        most_bytes = HEADER_MAX_BYTES + max(CONTROL_PAYLOAD_MAX_BYTES, limits[0] or arrived_bytes)
-        assert kept_bytes(decoder) <= min(most_bytes, arrived_bytes + HEADER_MAX_BYTES), "more is kept than promised"
+        check_kept(kept_bytes(decoder), arrived_bytes, setup)
     assert sum(counts) >= sum(not isinstance(event, Failed) for event in events), "an event without a frame"
     return events
+
+
+def turns(decoder: Decoder, piece: bytes) -> Iterator[list[Event]]:
+    """Yield what a piece leads to, turn by turn, each without the request for another."""
+    events = decoder.receive(piece)
+    while events and isinstance(events[-1], More):
+        yield events[:-1]
+        events = decoder.receive(b"")
+    yield events
+
+
+def size_of(events: list[Event]) -> int:
+    """Return how many bytes of messages there are."""
+    return sum(len(event.payload) for event in events if isinstance(event, Message))
+
+
+def check_kept(kept: int, arrived_bytes: int, setup: Setup) -> None:
+    """Make sure that no more is kept than one message, and one header or control frame."""
+    if setup.message_max_bytes:
+        most_bytes = setup.message_max_bytes + HEADER_MAX_BYTES + CONTROL_PAYLOAD_MAX_BYTES
+        assert kept <= most_bytes, "more is kept than a message may be"
+    if not setup.may_inflate:
+        assert kept <= arrived_bytes + HEADER_MAX_BYTES, "more is kept than has arrived"
 
 
 def check_event(event: Event, message_max_bytes: int) -> None:
@@ -88,6 +151,11 @@ def seeds() -> Iterator[bytes]:
     for stream in (*_good(), *_bad()):
         yield script.write(stream)
         yield script.write(stream, 1, choice=3)
+    for number, stream in enumerate(_compressed()):
+        yield script.write(stream, choice=8 + number % 4)
+        yield script.write(stream, 1, choice=8 + (number + 1) % 4)
+    yield script.write(_frame(Opcode.PING) * 3 + _frame(Opcode.PONG) * 3, choice=7)
+    yield script.write(_frame(Opcode.TEXT, is_final=False) + _frame(Opcode.CONTINUATION, is_final=False) * 5, choice=7)
     yield script.write(bytes.fromhex("818537fa213d7f9f4d5158"), 2, 5)
 
 
@@ -123,5 +191,22 @@ def _bad() -> Iterator[bytes]:
     yield bytes.fromhex("82ff7fffffffffffffff") + _NO_KEY
 
 
-def _frame(opcode: Opcode, payload: bytes = b"", *, is_final: bool = True) -> bytes:
-    return frame(opcode, payload, is_final=is_final, key=_NO_KEY)
+def _compressed() -> Iterator[bytes]:
+    yield bytes.fromhex("c187 00000000 f248cdc9c90700")
+    yield bytes.fromhex("4183 00000000 f248cd 8084 00000000 c9c90700")
+    # A block that is stored, one that says it is the last with a byte behind it, two that share a window.
+    yield bytes.fromhex("c18b 00000000 000500faff48656c6c6f00")
+    yield bytes.fromhex("c188 00000000 f348cdc9c9070000")
+    yield bytes.fromhex("c18d 00000000 f248cdc9c907000000ffff0200")
+    for payload in (b"a" * 20, b"a" * 21, b"ab" * 5000, bytes(69_000), "€".encode() * 99, b"ok \xff", b"\xe2\x82"):
+        yield _frame(Opcode.TEXT, deflated(payload), is_compressed=True)
+    yield _frame(Opcode.BINARY, deflated(bytes(9000), flushed_every=100), is_compressed=True) + _frame(Opcode.PING)
+    # No deflate, half a block, nothing at all, and the bit where it must not be.
+    for data in (b"\x07", b"\xf2\x48", b"", b"\x02\x07\x08\x20\x00\x00\x00"):
+        yield _frame(Opcode.TEXT, data, is_compressed=True)
+    yield _frame(Opcode.PING, b"?", is_compressed=True)
+    yield _frame(Opcode.TEXT, is_final=False) + _frame(Opcode.CONTINUATION, b"\x00", is_compressed=True)
+
+
+def _frame(opcode: Opcode, payload: bytes = b"", *, is_final: bool = True, is_compressed: bool = False) -> bytes:
+    return frame(opcode, payload, is_final=is_final, is_compressed=is_compressed, key=_NO_KEY)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from tests.fuzz import forwarded, head, hixie76, proxy, rfc6455
+from tests.fuzz import extensions, forwarded, head, hixie76, proxy, rfc6455
 
 
 class Target(NamedTuple):
@@ -23,6 +23,7 @@ TARGETS: Final = {
         Target("rfc6455", rfc6455.check, rfc6455.seeds),
         Target("hixie76", hixie76.check, hixie76.seeds),
         Target("head", head.check, head.seeds, head.WORDS),
+        Target("extensions", extensions.check, extensions.seeds, extensions.WORDS),
         Target("proxy", proxy.check, proxy.seeds),
         Target("forwarded", forwarded.check, forwarded.seeds, forwarded.WORDS),
     )

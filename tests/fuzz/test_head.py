@@ -29,7 +29,7 @@ lines = st.sampled_from(WORDS) | st.builds(
 targets = st.text("/ab?%:#", max_size=6) | st.sampled_from(["", "//", "/\u20ac", "*", "http://a/"])
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(target=targets, following=st.lists(lines, max_size=8), rest=st.binary(max_size=12), sizes=st.integers(1, 9))
 def test_a_head_is_read_as_others_read_it_or_refused(
     target: str, following: list[bytes], rest: bytes, sizes: int

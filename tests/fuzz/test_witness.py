@@ -55,7 +55,7 @@ valid = st.builds(
 streams = st.lists(st.one_of(valid, valid, valid, damaged()), max_size=8).map(b"".join)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(stream=streams, message_max_bytes=st.sampled_from([0, 0, 1, 100, 125, 126, 200]))
 @example(stream=b"\x01\x80\x00\x00\x00\x00" + b"\x80\x80\x00\x00\x00\x00", message_max_bytes=0)
 def test_messages_and_verdicts_are_theirs_at_the_end_of_each_frame(stream: bytes, message_max_bytes: int) -> None:

@@ -9,6 +9,7 @@ after each, because within a frame we are meant to be the faster to refuse.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import CloseCode as TheirCloseCode
 from websockets.frames import Frame
 from websockets.frames import Opcode as TheirOpcode
@@ -18,7 +19,8 @@ from websockets.server import ServerProtocol
 from roomcast.protocol.events import Close, Event, Failed, Message, Ping, Pong
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.rfc6455 import Decoder
-from tests.fuzz.exemptions import EXEMPTIONS, Difference, Said, length_of
+from tests.fuzz.exemptions import EXEMPTIONS, Difference, Said, begins_message, length_of
+from tests.protocol.clients import all_events
 
 # A frame that is cut off is completed with as many zeros, if it takes no more
 # than this: what we said of its beginning must hold at its end.
@@ -31,8 +33,11 @@ _END_OF_MESSAGE = bytes.fromhex("8080 00000000")
 class Witness:
     """Their parser, with what belongs to it: messages put together from frames, and texts decoded."""
 
-    def __init__(self, message_max_bytes: int) -> None:
+    def __init__(self, message_max_bytes: int, *, may_inflate: bool) -> None:
         self._protocol = ServerProtocol(state=OPEN, max_size=message_max_bytes or None)
+        if may_inflate:
+            # No context takeover in either direction, the full window.
+            self._protocol.extensions = [PerMessageDeflate(True, True, 15, 15)]
         self._fragments: list[Frame] = []
 
     def receive(self, data: bytes) -> list[Said]:
@@ -83,19 +88,25 @@ def say(events: list[Event]) -> list[Said]:
     return [int(event.error.close_code) if isinstance(event, Failed) else event for event in events]
 
 
-def differences(stream: bytes, *, message_max_bytes: int) -> Iterator[Difference]:
+def differences(stream: bytes, *, message_max_bytes: int, may_inflate: bool = False) -> Iterator[Difference]:
     """Feed both, frame by frame; yield the first difference, if there is one: behind it they are not comparable."""
-    decoder = Decoder(message_max_bytes=message_max_bytes, fragments_max=0, frame_counts=[0] * 16)
-    witness = Witness(message_max_bytes)
+    decoder = Decoder(
+        message_max_bytes=message_max_bytes, fragments_max=0, frame_counts=[0] * 16, may_inflate=may_inflate
+    )
+    witness = Witness(message_max_bytes, may_inflate=may_inflate)
+    message: list[bytes] = []
     for frame in frames(stream):
-        ours = say(decoder.receive(frame.data))
+        ours = say(all_events(decoder.receive, frame.data))
         theirs = witness.receive(frame.data)
         if not (frame.is_whole or theirs):
             # They may wait for the end of a frame that will never come; we may refuse it before.
             return
+        if begins_message(frame.data):
+            message.clear()
+        message.append(frame.data)
         if ours != theirs:
             at_the_end = witness.receive(_END_OF_MESSAGE)
-            yield Difference(frame.data, tuple(ours), tuple(theirs), tuple(at_the_end))
+            yield Difference(tuple(message), tuple(ours), tuple(theirs), tuple(at_the_end), may_inflate)
             return
         if decoder.is_over:
             return
@@ -123,8 +134,8 @@ def frames(stream: bytes) -> Iterator[Piece]:
         start = end
 
 
-def check_agreement(stream: bytes, *, message_max_bytes: int) -> None:
+def check_agreement(stream: bytes, *, message_max_bytes: int, may_inflate: bool = False) -> None:
     """Make sure that both say the same of a stream, or differ as they are meant to."""
-    for difference in differences(stream, message_max_bytes=message_max_bytes):
+    for difference in differences(stream, message_max_bytes=message_max_bytes, may_inflate=may_inflate):
         reasons = [exemption for exemption in EXEMPTIONS if exemption.applies(difference)]
-        assert reasons, f"websockets differs: frame {difference.frame[:14].hex()} is {difference}"
+        assert reasons, f"websockets differs: {difference}"

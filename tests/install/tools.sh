@@ -1,9 +1,9 @@
 #!/bin/sh
-# What the tests need beyond what is everywhere: a Chromium, promtool, atheris, and clients
+# What the tests need beyond what is everywhere: a Chromium, promtool, nginx, HAProxy, atheris, and clients
 # that other people wrote. Prints one line for each that it cannot get; the tests that need it are then
 # skipped, as tests/skips.toml says.
 #
-#   tools.sh DIRECTORY      that of the Python to install into; promtool is put there, if it is not on the PATH,
+#   tools.sh DIRECTORY      that of the Python to install into; programs that are not on the PATH are put there,
 #                           and the clients into witnesses/ beside it
 set -eu
 directory=$1
@@ -44,6 +44,35 @@ unpack_promtool() (
     if knows promtool; then package=promtool; fi
     cd "$scratch" && chmod 755 . && apt download "$package" &&
         dpkg-deb --extract "$package"_*.deb . && mv usr/bin/promtool "$target/promtool"
+)
+
+# These two would become services as well, one of them on port 80. Out of their packages, beside the libraries
+# that this machine does not have, they are programs like any other.
+get_proxy() {
+    has "$1" && return
+    [ -x "$directory/$1" ] && return
+    # Debian keeps them where only root's PATH leads.
+    [ -x "/usr/sbin/$1" ] && ln -s "/usr/sbin/$1" "$directory/$1" && return
+    has_apt && unpack_proxy "$1" && return
+    echo "No $1 here: the tests of deploy/proxy that start it will be skipped. On Debian: apt install $1"
+}
+
+unpack_proxy() (
+    program=$1
+    target=$(cd "$directory" && pwd) && scratch=$(mktemp -d) || exit
+    trap 'rm -rf "$scratch"' EXIT
+    cd "$scratch" && chmod 755 . && mkdir "lib-$program" || exit
+    # All that an installation would bring, and nothing that is here already.
+    packages=$(apt-get --simulate --no-install-recommends install "$program" | sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+    # Old lists name files that are gone.
+    apt download $packages || { apt update && apt download $packages; } || exit
+    for package in *.deb; do dpkg-deb --extract "$package" . || exit; done
+    find . -path "./lib-$program" -prune -o -name '*.so.*' -exec mv {} "lib-$program" ';'
+    mv "usr/sbin/$program" "lib-$program/$program" && rm -rf "$target/../lib/$program" &&
+        mv "lib-$program" "$target/../lib/$program" || exit
+    printf '%s\n' '#!/bin/sh' "here=\$(dirname \"\$0\")/../lib/$program" \
+        "LD_LIBRARY_PATH=\$here exec \"\$here/$program\" \"\$@\"" > "$target/$program"
+    chmod +x "$target/$program" && "$target/$program" -v >/dev/null 2>&1
 )
 
 # A fuzzer whose wheels are for Linux on x86-64; from its source it needs a whole LLVM.
@@ -88,6 +117,8 @@ unpack_witnesses() (
 
 get_chromium
 get_promtool
+get_proxy nginx
+get_proxy haproxy
 get_npm_witnesses
 get_debian_witnesses
 get_atheris

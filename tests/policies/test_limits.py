@@ -38,6 +38,34 @@ def test_a_refused_message_counts_for_neither_limit() -> None:
     assert rate.admit(50, now_s=2.0) is None
 
 
+@pytest.mark.parametrize(
+    ("limit", "size", "verdict"),
+    [("messages_per_s", 60, None), ("messages_per_s", 61, "bytes_per_s"), ("bytes_per_s", 500, None)],
+)
+def test_a_message_beyond_a_limit_that_is_only_reported_counts_for_the_other(
+    limit: str, size: int, verdict: str | None
+) -> None:
+    rate = MemberRate(messages_per_s=1, bytes_per_s=50)
+    assert rate.admit(40, now_s=1.0) is None
+
+    assert rate.admit_beyond(limit, size) == verdict
+
+    rest = {"messages_per_s": [None, "messages_per_s"], "bytes_per_s": ["messages_per_s", "messages_per_s"]}
+    assert [rate.admit(0, now_s=1.0) for _ in range(2)] == rest[limit]
+
+
+def test_a_message_beyond_both_limits_takes_nothing_of_either() -> None:
+    rate = MemberRate(messages_per_s=0.5, bytes_per_s=50)
+    assert rate.admit(90, now_s=1.0) is None
+
+    assert rate.admit(11, now_s=1.0) == "messages_per_s"
+    assert rate.admit_beyond("messages_per_s", 11) == "bytes_per_s"
+    assert rate.admit_beyond("bytes_per_s", 11) is None
+
+    # Two seconds later there is one message again, and all the bytes.
+    assert [rate.admit(100, now_s=3.0) for _ in range(2)] == [None, "messages_per_s"]
+
+
 def test_a_silent_member_saves_up_no_more_than_the_burst() -> None:
     rate = MemberRate(messages_per_s=1, bytes_per_s=100)
 
@@ -196,6 +224,20 @@ def test_an_address_has_as_many_connections_as_the_limit_and_no_more() -> None:
     counts.release("203.0.113.9")
     assert counts.admit("::ffff:203.0.113.9")
     assert not counts.admit("203.0.113.9")
+
+
+def test_a_connection_that_is_added_beyond_the_limit_counts_until_it_is_released() -> None:
+    counts = AddressCounts(limit=1)
+    counts.admit("203.0.113.9")
+
+    counts.add("203.0.113.9")
+    counts.add("127.0.0.1")
+    counts.release("203.0.113.9")
+
+    assert not counts.admit("203.0.113.9")
+    counts.release("203.0.113.9")
+    assert counts.admit("203.0.113.9")
+    assert len(counts) == 1
 
 
 def test_one_customer_of_ipv6_is_one_address() -> None:

@@ -82,8 +82,12 @@ HEADERS: dict[str, tuple[bytes, ProxyHeader]] = {
         ),
         ProxyHeader("2001:db8:2::1", is_secure=True),
     ),
-    "no TLS": (binary(PROXY, TCP4, IPV4_ADDRESSES + value(SSL, NO_TLS)), ProxyHeader(ADA)),
-    "a certificate, but no TLS": (binary(PROXY, TCP4, IPV4_ADDRESSES + value(SSL, b"\x06\0\0\0\0")), ProxyHeader(ADA)),
+    "no TLS": (binary(PROXY, TCP4, IPV4_ADDRESSES + value(SSL, NO_TLS)), ProxyHeader(ADA, is_secure=False)),
+    "a certificate, but no TLS": (
+        binary(PROXY, TCP4, IPV4_ADDRESSES + value(SSL, b"\x06\0\0\0\0")),
+        ProxyHeader(ADA, is_secure=False),
+    ),
+    "nothing about TLS": (binary(PROXY, TCP4, IPV4_ADDRESSES + value(NOOP)), ProxyHeader(ADA, is_secure=None)),
     "TLS of a client that is not told": (binary(LOCAL, TCP4, IPV4_ADDRESSES + value(SSL, TLS)), NOBODY),
     "longest": (
         binary(PROXY, TCP4, IPV4_ADDRESSES + value(NOOP, bytes(HEADER_MAX_BYTES - 16 - 12 - 3))),

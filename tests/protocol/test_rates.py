@@ -16,14 +16,18 @@ SECOND = 1 / 8
 class AtMost:
     """Lets so many frames of each kind pass, ever. The number that it is handed is all that it knows of a peer."""
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self, frames: int, *, may_exceed: bool = False) -> None:
         self._most = frames * SECOND
+        self._may_exceed = may_exceed
 
     def control(self, even_s: float) -> float:
         return self._admit(even_s, "control_frames_per_s")
 
     def fragment(self, even_s: float) -> float:
         return self._admit(even_s, "fragments_per_s")
+
+    def may_exceed(self, limit: str) -> bool:
+        return self._may_exceed
 
     def _admit(self, even_s: float, limit: str) -> float:
         if even_s >= self._most:
@@ -101,3 +105,15 @@ def test_what_is_refused_is_not_decoded() -> None:
     connection(Dialect.RFC6455, AtMost(3), counts).receive(frame(PING) * 1000)
 
     assert counts[PING] == 3
+
+
+@pytest.mark.parametrize("may_exceed", [False, True])
+def test_fragments_max_is_enforced_unless_it_may_be_exceeded(may_exceed: bool) -> None:
+    rates = AtMost(1000, may_exceed=may_exceed)
+    member = Connection(Dialect.RFC6455, message_max_bytes=0, fragments_max=2, rates=rates)
+
+    [event] = member.receive(
+        frame(TEXT, is_final=False) + frame(CONTINUATION, is_final=False) * 5 + frame(CONTINUATION)
+    )
+
+    assert (event == Message(TEXT, b"")) is may_exceed

@@ -113,6 +113,20 @@ def test_last_member_that_may_join_joins_and_the_next_does_not(relay: Relay) -> 
     assert relay.counters.members == 2
 
 
+def test_member_beyond_a_limit_joins_where_somebody_may_exceed_it(relay: Relay) -> None:
+    relay.fill("/rooms/a", 2)
+    rules, asked = RoomRules(members_max=3), list[str]()
+
+    def may_exceed(limit: str) -> bool:
+        asked.append(limit)
+        return True
+
+    for _ in range(2):
+        room = relay.hub.join("/rooms/a", rules, relay.counters, FakeMember(ANGLES), may_exceed=may_exceed)
+
+    assert (room.member_count, asked) == (4, ["members_max"])
+
+
 def test_no_limit_is_no_limit(relay: Relay) -> None:
     relay.fill("/rooms/a", 20, members_max=0)
 

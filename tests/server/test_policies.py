@@ -53,6 +53,13 @@ def test_explain_tells_the_template_and_the_rule() -> None:
     assert answer.message == ""
 
 
+@pytest.mark.parametrize(("toml", "status"), [("", 101), ('[tls]\ncertificate = "a.pem"\nkey = "a.pem"', 403)])
+def test_explain_knows_that_our_own_pages_are_not_in_clear_where_there_is_a_certificate(toml: str, status: int) -> None:
+    answer = explain(settings(toml), path=LOBBY, origin="http://relay.example", host="relay.example")
+
+    assert answer.status == status
+
+
 def test_explain_tells_what_is_only_reported() -> None:
     answer = explain(settings("[origins]\nenforce = false"), path=LOBBY, origin="https://evil.example")
 

@@ -44,6 +44,11 @@ def test_process_warns_of_trust_in_everybody() -> None:
         assert process.wait_for("any proxy")["level"] == "warning"
 
 
+def test_process_warns_of_limits_that_it_only_reports() -> None:
+    with relay_process("limits.report_only=members_max,bytes_per_s") as process:
+        assert process.wait_for("limits are only reported")["limits"] == ["members_max", "bytes_per_s"]
+
+
 def test_ipv6_process_says_where_it_serves() -> None:
     with relay_process("server.host=::", "admin.host=::1") as process:
         [serving] = [json.loads(line) for line in process.output if '"serving"' in line]

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from roomcast.policies.hits import no_hits
 from roomcast.settings import LimitSettings, RoomSettings, ServerSettings, Settings
+from roomcast.settings.values import REPORTABLE
 
 ROOM = {"name": "rooms", "path": "/rooms/{room}"}
 
@@ -34,7 +36,7 @@ def test_settings_are_frozen_in_every_section() -> None:
         settings.__setattr__("server", ServerSettings())
 
 
-@pytest.mark.parametrize("section", ["server", "admin", "origins", "limits", "deflate", "log"])
+@pytest.mark.parametrize("section", ["server", "tls", "admin", "origins", "limits", "deflate", "log"])
 def test_every_section_refuses_an_unknown_key(section: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         Settings.model_validate({section: {"colour": "red"}})
@@ -166,6 +168,41 @@ def test_message_of_all_its_fragments_passes(fragments_max: int, fragments_per_s
     assert Settings(limits=LimitSettings(fragments_max=fragments_max, fragments_per_s=fragments_per_s))
 
 
+@pytest.mark.parametrize("key", ["lag_max_bytes", "pending_max_bytes"])
+def test_log_holds_at_least_a_few_messages(key: str) -> None:
+    assert Settings(rooms=[{**ROOM, "message_max_bytes": 1, key: 4096}])
+    with pytest.raises(ValidationError, match="greater than or equal to 4096"):
+        Settings(rooms=[{**ROOM, "message_max_bytes": 1, key: 4095}])
+
+
+@pytest.mark.parametrize("value", ["messages_per_s,members_max", ["messages_per_s", "members_max"]])
+def test_limits_that_are_only_reported_are_named(value: Any) -> None:
+    assert Settings.model_validate({"limits": {"report_only": value}}).limits.report_only == (
+        "messages_per_s",
+        "members_max",
+    )
+
+
+def test_limit_either_shares_out_what_there_is_or_protects_memory() -> None:
+    for name in [*LimitSettings.model_fields, "lag_max_bytes", "pending_max_bytes"]:
+        if name in REPORTABLE:
+            assert LimitSettings(report_only=(name,)).report_only == (name,)
+        elif name != "report_only":
+            with pytest.raises(ValidationError, match=f"{name} protects memory and is always enforced; those that can"):
+                LimitSettings(report_only=(name,))
+
+
+def test_limits_that_can_be_reported_are_those_that_can_be_counted_so() -> None:
+    assert {limit for limit, action in no_hits() if action == "reported"} == set(REPORTABLE)
+
+
+def test_word_that_is_no_limit_is_not_repeated() -> None:
+    with pytest.raises(ValidationError, match="number 2 is no limit; those that can be reported only are") as caught:
+        LimitSettings(report_only=("members_max", "s3cr3t"))
+
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_disagreement_counts_for_limits_that_a_template_inherits() -> None:
     assert "message_max_bytes = 4000000" in disagreement(limits={"message_max_bytes": 4_000_000})
 
@@ -174,3 +211,16 @@ def test_all_disagreements_are_told_at_once() -> None:
     told = disagreement(admin={"port": 8080}, rooms=[ROOM, ROOM]).splitlines()
 
     assert len(told) == 2
+
+
+@pytest.mark.parametrize(("given", "missing"), [("certificate", "key"), ("key", "certificate")])
+def test_half_of_a_certificate_and_key_is_refused(given: str, missing: str) -> None:
+    message = disagreement(tls={given: "/etc/tls.pem"})
+
+    assert f"tls.{given} is set, and tls.{missing} is not" in message
+
+
+def test_certificate_and_key_may_be_one_file() -> None:
+    tls = Settings.model_validate({"tls": {"certificate": "/etc/tls.pem", "key": "/etc/tls.pem"}}).tls
+
+    assert tls.certificate == tls.key

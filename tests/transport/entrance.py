@@ -21,6 +21,7 @@ from roomcast.transport.formats import Formats
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
+from roomcast.transport.reports import Reports
 from tests.diary import Diary
 from tests.running import Relay, settings
 from tests.wire import Wire
@@ -63,11 +64,13 @@ class Entrance:
         self.counters = TransportCounters(list(Dialect), list(Outcome))
         self.visitors = ExitStack()
         self._relay = relay
+        reports = Reports((), self.counters, self.journal, clock)
         self.places = Places(
             connections_max=0,
             handshakes_max=0,
             connections=AddressCounts(connections_per_address, forwarding.proxies.trusts),
             handshakes=AddressCounts(handshakes_per_address, forwarding.proxies.trusts),
+            reports=reports,
         )
         hub = relay.server.hub
         keep_alive = KeepAlive(
@@ -78,6 +81,7 @@ class Entrance:
             counters=self.counters,
             journal=self.journal,
             places=self.places,
+            reports=reports,
             keep_alive=keep_alive,
             clock=clock,
             close_timeout_s=0.1,

@@ -6,6 +6,7 @@ import pytest
 
 from roomcast.protocol.errors import FrameError
 from roomcast.transport.frame_rates import FrameRates
+from tests.idle import idle_counters, idle_reports
 
 
 class Clock:
@@ -18,7 +19,7 @@ class Clock:
 
 def test_one_frame_too_many_names_its_limit_and_its_close_code() -> None:
     clock = Clock()
-    rates = FrameRates(control_frames_per_s=1, fragments_per_s=2, clock=clock)
+    rates = FrameRates(control_frames_per_s=1, fragments_per_s=2, clock=clock, reports=idle_reports())
     control_s = rates.control(rates.control(0))
     fragments_s = rates.fragment(rates.fragment(rates.fragment(rates.fragment(0))))
 
@@ -34,6 +35,29 @@ def test_one_frame_too_many_names_its_limit_and_its_close_code() -> None:
 
 
 def test_rates_of_0_are_no_limit() -> None:
-    rates = FrameRates(control_frames_per_s=0, fragments_per_s=0, clock=Clock())
+    rates = FrameRates(control_frames_per_s=0, fragments_per_s=0, clock=Clock(), reports=idle_reports())
 
     assert [rates.control(0) for _ in range(1000)] == [rates.fragment(0) for _ in range(1000)] == [0] * 1000
+
+
+def test_rate_that_is_only_reported_counts_each_frame_too_many_and_lets_it_pass() -> None:
+    counters, clock = idle_counters(), Clock()
+    reports = idle_reports("control_frames_per_s", counters=counters)
+    rates = FrameRates(control_frames_per_s=1, fragments_per_s=1, clock=clock, reports=reports)
+
+    even_s: float = 0
+    for _ in range(5):
+        even_s = rates.control(even_s)
+
+    assert counters.limit_hits["control_frames_per_s", "reported"] == 3
+    # What was one too many costs the member nothing of its rate.
+    clock.now_s += 2
+    assert rates.control(rates.control(even_s))
+    assert counters.limit_hits["control_frames_per_s", "reported"] == 3
+    with pytest.raises(FrameError):
+        rates.fragment(rates.fragment(rates.fragment(0)))
+
+
+def test_limit_of_the_decoder_s_own_may_be_only_reported() -> None:
+    assert FrameRates(0, 0, Clock(), idle_reports("fragments_max")).may_exceed("fragments_max")
+    assert not FrameRates(0, 0, Clock(), idle_reports()).may_exceed("fragments_max")

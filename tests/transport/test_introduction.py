@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
 
 import gevent
 import pytest
@@ -10,11 +13,13 @@ import pytest
 from roomcast.policies.forwarded import Forwarding, TrustedProxies
 from roomcast.transport.introduction import Introduction
 from roomcast.transport.visitor import Visitor
-from tests.proxied import HEALTH_CHECK, PROXY, SIGNATURE, TLS, binary, line
+from tests.certificates import issue, trusting
+from tests.proxied import HEALTH_CHECK, NO_TLS, PROXY, SIGNATURE, TLS, binary, line
 from tests.running import Relay, Serve
 from tests.transport.entrance import Entrance, entrance
 from tests.transport.rooms import LOBBY
 from tests.wire import (
+    HOST,
     KEY3,
     TOKEN,
     Answer,
@@ -223,8 +228,7 @@ def test_same_origin_compares_the_scheme_as_soon_as_it_is_known(
     assert serve(TRUSTING).ask(get(LOBBY, *lines)).status == status
 
 
-@pytest.mark.parametrize("header", ["Host: evil.example", "X-Forwarded-Host: evil.example"])
-def test_host_is_the_one_that_the_request_has(serve: Serve, header: str) -> None:
+def test_host_is_the_one_that_the_request_has(serve: Serve) -> None:
     lines = [forwarded_for(ADA), "X-Forwarded-Host: evil.example", "Origin: http://evil.example"]
 
     assert serve(TRUSTING).ask(get(LOBBY, *lines)).status == 403
@@ -391,6 +395,23 @@ def test_location_of_hixie76_tells_whether_the_client_spoke_tls_with_the_proxy(
     assert f"Sec-WebSocket-Location: {scheme}://relay.example{LOBBY}" in head
 
 
+@pytest.mark.parametrize(
+    ("header", "page", "status"),
+    [
+        (binary(ADA, TLS), "https", 426),
+        (binary(ADA, TLS), "http", 403),
+        (binary(ADA, NO_TLS), "http", 426),
+        (binary(ADA, NO_TLS), "https", 403),
+        (binary(ADA), "https", 426),
+        (line(ADA), "http", 426),
+    ],
+)
+def test_same_origin_compares_the_scheme_that_a_proxy_header_names(
+    serve: Serve, header: bytes, page: str, status: int
+) -> None:
+    assert serve(PROXY_PROTOCOL).ask(header + get(LOBBY, f"Origin: {page}://relay.example")).status == status
+
+
 # --- not one byte beyond
 
 
@@ -412,3 +433,51 @@ def test_what_follows_the_header_is_still_in_the_socket(serve: Serve, header: by
 
         assert ours.recv(1000) == hello
         assert door.counters.received_bytes == len(header)
+
+
+def is_done(tls: ssl.SSLObject) -> bool:
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+        return True
+    return False
+
+
+def read_all(tls: ssl.SSLObject) -> bytes:
+    data = b""
+    with suppress(ssl.SSLWantReadError):
+        while True:
+            data += tls.read(65_536)
+    return data
+
+
+@pytest.mark.parametrize("header", [line(ADA), binary(ADA, NO_TLS)], ids=["line", "binary"])
+def test_tls_begins_behind_the_header(serve: Serve, tmp_path: Path, header: bytes) -> None:
+    relay = serve(PROXY_PROTOCOL + issue(tmp_path).toml)
+    with relay.connect() as wire:
+        # In one segment with what TLS begins with, as a proxy that has both would send them.
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = trusting().wrap_bio(incoming, outgoing, server_hostname=HOST)
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        wire.send(header + outgoing.read())
+        while not is_done(tls):
+            incoming.write(wire.socket.recv(65_536))
+        tls.write(hixie76_head(LOBBY, origin=PAGES["wss"]) + KEY3)
+        wire.send(outgoing.read())
+        head = b""
+        while TOKEN not in head:
+            incoming.write(wire.socket.recv(65_536))
+            head += read_all(tls)
+
+    # With us it spoke TLS, whatever the proxy knows of it.
+    assert f"Sec-WebSocket-Location: wss://relay.example{LOBBY}".encode() in head
+    assert relay.diary.wait_for("joined")["address"] == ADA
+
+
+def test_client_that_is_turned_away_before_tls_is_told_nothing_in_clear(serve: Serve, tmp_path: Path) -> None:
+    relay = serve(PROXY_PROTOCOL + issue(tmp_path).toml)
+    with relay.connect() as wire:
+        wire.send(get())
+
+        assert wire.read_to_end() == b""
+    assert relay.diary.wait_for("refused", status=400)["outcome"] == "malformed"

@@ -18,7 +18,7 @@ from roomcast.transport.membership import Membership
 from roomcast.transport.outbox import Outbox
 from roomcast.transport.places import Places
 from tests.diary import Diary
-from tests.idle import idle_counters, idle_hub
+from tests.idle import idle_counters, idle_hub, idle_reports
 
 LARGE = bytes(range(256)) * 8192
 """More than any kernel takes of a connection that nobody reads."""
@@ -131,12 +131,13 @@ class Pair:
         self.keep_alive = KeepAlive(
             hub=hub, clock=self.clock, ping_interval_s=0, pong_timeout_s=0, write_timeout_s=0, report=print
         )
-        nobody = AddressCounts(0)
+        nobody, reports = AddressCounts(0), idle_reports()
         return Membership(
             hub=hub,
             counters=self.counters,
             journal=Diary().journal,
-            places=Places(connections_max=0, handshakes_max=0, connections=nobody, handshakes=nobody),
+            reports=reports,
+            places=Places(connections_max=0, handshakes_max=0, connections=nobody, handshakes=nobody, reports=reports),
             keep_alive=self.keep_alive,
             clock=self.clock,
             close_timeout_s=0.1,

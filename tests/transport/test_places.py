@@ -6,18 +6,26 @@ import pytest
 
 from roomcast.policies.limits import AddressCounts
 from roomcast.transport.places import Places
+from roomcast.transport.reports import Reports
+from tests.idle import idle_counters, idle_reports
 
 ADA, BOB = "203.0.113.1", "203.0.113.2"
 
 
 def places(
-    *, connections_max: int = 0, handshakes_max: int = 0, connections_of: int = 0, handshakes_of: int = 0
+    *,
+    connections_max: int = 0,
+    handshakes_max: int = 0,
+    connections_of: int = 0,
+    handshakes_of: int = 0,
+    reports: Reports | None = None,
 ) -> Places:
     return Places(
         connections_max=connections_max,
         handshakes_max=handshakes_max,
         connections=AddressCounts(connections_of),
         handshakes=AddressCounts(handshakes_of),
+        reports=reports or idle_reports(),
     )
 
 
@@ -90,20 +98,20 @@ def test_handshake_too_many_gives_the_connection_s_place_back() -> None:
     assert claim(there, ADA) is None
 
 
-@pytest.mark.parametrize("limits", [{"connections_of": 1}, {"handshakes_of": 1}])
-def test_places_go_over_to_the_client_for_whom_a_proxy_speaks(limits: dict[str, int]) -> None:
-    there = places(**limits)
+@pytest.mark.parametrize(("connections_of", "handshakes_of"), [(1, 0), (0, 1)])
+def test_places_go_over_to_the_client_for_whom_a_proxy_speaks(connections_of: int, handshakes_of: int) -> None:
+    there = places(connections_of=connections_of, handshakes_of=handshakes_of)
     there.claim(ADA)
 
     assert there.reclaim(BOB, ADA) is None
 
     assert claim(there, ADA) is None
-    assert claim(there, BOB) == f"{next(iter(limits)).removesuffix('_of')}_per_address"
+    assert claim(there, BOB) == ("connections_per_address" if connections_of else "handshakes_per_address")
 
 
-@pytest.mark.parametrize("limits", [{"connections_of": 1}, {"handshakes_of": 1}])
-def test_client_that_finds_no_place_keeps_those_of_its_proxy(limits: dict[str, int]) -> None:
-    there = places(**limits)
+@pytest.mark.parametrize(("connections_of", "handshakes_of"), [(1, 0), (0, 1)])
+def test_client_that_finds_no_place_keeps_those_of_its_proxy(connections_of: int, handshakes_of: int) -> None:
+    there = places(connections_of=connections_of, handshakes_of=handshakes_of)
     there.claim(BOB)
     there.claim(ADA)
 
@@ -114,3 +122,29 @@ def test_client_that_finds_no_place_keeps_those_of_its_proxy(limits: dict[str, i
     there.release(ADA)
     assert claim(there, ADA) is None
     assert claim(there, BOB) is not None
+
+
+def test_address_whose_limits_are_only_reported_has_all_the_places_it_wants() -> None:
+    counters = idle_counters()
+    both = ("connections_per_address", "handshakes_per_address")
+    there = places(connections_of=1, handshakes_of=2, reports=idle_reports(*both, counters=counters))
+
+    assert [claim(there, ADA) for _ in range(4)] == [None] * 4
+    assert there.reclaim(ADA, BOB) is None
+
+    assert [counters.limit_hits[limit, "reported"] for limit in both] == [4, 3]
+    assert (there.connections, there.handshakes) == (4, 4)
+
+
+def test_place_that_was_one_too_many_is_given_back_like_any_other() -> None:
+    counters = idle_counters()
+    there = places(connections_of=1, reports=idle_reports("connections_per_address", counters=counters))
+
+    for _ in range(3):
+        there.claim(ADA)
+    for _ in range(3):
+        there.end_handshake(ADA)
+        there.release(ADA)
+    there.claim(ADA)
+
+    assert counters.limit_hits["connections_per_address", "reported"] == 2

@@ -22,7 +22,7 @@ from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
 from roomcast.transport.tls_member import TlsMember
 from tests.diary import Diary
-from tests.idle import idle_counters, idle_hub
+from tests.idle import idle_counters, idle_hub, idle_reports
 from tests.running import TLS, Serve
 from tests.transport.rooms import LOBBY, SMALL_BUFFER, rooms
 from tests.transport.tls_ends import Ends, server_with
@@ -63,8 +63,13 @@ class Seat:
             counters=self.counters,
             journal=Diary().journal,
             places=Places(
-                connections_max=0, handshakes_max=0, connections=AddressCounts(0), handshakes=AddressCounts(0)
+                connections_max=0,
+                handshakes_max=0,
+                connections=AddressCounts(0),
+                handshakes=AddressCounts(0),
+                reports=idle_reports(),
             ),
+            reports=idle_reports(),
             keep_alive=self.keep_alive,
             clock=self.clock,
             close_timeout_s=20,

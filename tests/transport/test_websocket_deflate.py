@@ -275,6 +275,16 @@ def test_who_sends_too_much_is_not_inflated_any_further(serve: Serve) -> None:
     assert relay.template().dropped[Reason.RATE] <= INFLATED_PER_TURN_BYTES // 65_536
 
 
+def test_rest_of_a_segment_of_small_bombs_is_read_a_moment_after_one_was_dropped(serve: Serve) -> None:
+    relay = serve(ON + rooms(messages_per_s=1, over_rate="drop"))
+    bob = DeflateClient(relay)
+
+    bob.wire.send(compressed(BINARY, bytes(65_536), level=9) * 60 + frame(CLOSE, b"\x0f\xa0"))
+
+    assert bob.read_goodbye() == (4000, "peer")
+    assert relay.template().dropped[Reason.RATE] >= 50
+
+
 # --- outside witnesses
 
 

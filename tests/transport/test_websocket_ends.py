@@ -6,6 +6,7 @@ import ssl
 
 import pytest
 
+from roomcast.relay.reasons import Reason
 from roomcast.transport.goodbyes import LATE_MAX_BYTES
 from roomcast.transport.websocket import READ_BYTES
 from tests.running import OVER_TLS_TOO, Relay, Serve
@@ -113,6 +114,52 @@ def test_more_messages_than_the_rate_allows_end_the_member_behind_those_that_pas
     ended(relay, "rate")
     # The one too many, and the two that came with it.
     assert relay.template().dropped == {"rate": 3}
+
+
+def test_message_beyond_the_rate_is_dropped_where_the_room_says_so_and_its_sender_stays(serve: Serve) -> None:
+    relay = serve(rooms(messages_per_s=1, over_rate="drop"))
+    ada, bob, old = relay.join(), relay.join(), relay.join_hixie76()
+
+    ada.wire.send(b"".join(frame(TEXT, b"%d" % number) for number in range(50)))
+    old.wire.send(b"".join(b"\x00%d\xff" % number for number in range(50)))
+
+    assert sorted(bob.hear() for _ in range(4)) == ["0", "0", "1", "1"]
+    relay.until(lambda: relay.server.hub.templates["rooms"].dropped.get(Reason.RATE) == 96)
+    assert relay.counters.limit_hits["messages_per_s", "dropped"] == 96
+    assert relay.template().received_text == 4
+    # Whoever sends too much is read again after a moment, and hears the others meanwhile.
+    bob.say("slow down")
+    ada.wire.send(frame(PING, b"I do"))
+    assert {ada.read_frame().payload for _ in range(4)} == {b"0", b"1", b"slow down", b"I do"}
+
+
+@pytest.mark.parametrize("sent", [frame(PING) * 50, (frame(TEXT, is_final=False) + frame(CONTINUATION)) * 50])
+def test_frames_that_bring_no_message_close_also_where_messages_are_dropped(serve: Serve, sent: bytes) -> None:
+    toml = rooms(control_frames_per_s=1, messages_per_s=1, over_rate="drop")
+    relay = serve(toml + "[limits]\nfragments_per_s = 1\nfragments_max = 2")
+    ada = relay.join()
+
+    ada.wire.send(sent)
+
+    while (got := ada.read_frame()).opcode == PONG:
+        pass
+    assert got.opcode == CLOSE
+    ada.close()
+    ended(relay, "rate")
+
+
+def test_sender_whose_messages_are_dropped_is_not_read_for_a_moment(serve: Serve) -> None:
+    relay = serve(rooms(messages_per_s=1, over_rate="drop"))
+    ada = relay.join()
+
+    # As much as many reads: were it read at once, it would be gone by the time the first pong is here.
+    ada.wire.send(frame(TEXT) * 20_000 + frame(PING))
+
+    relay.until(lambda: relay.server.hub.templates["rooms"].dropped.get(Reason.RATE, 0) > 2000)
+    assert relay.counters.frames_received["rfc6455"][TEXT] < 20_000
+    # Who leaves meanwhile is not read on.
+    ada.close()
+    relay.until(relay.is_empty)
 
 
 def test_more_bytes_than_the_rate_allows_end_the_member(serve: Serve) -> None:

@@ -21,25 +21,27 @@ class Action(StrEnum):
     CLOSED = "closed"
     """It was a member, and was closed."""
     DROPPED = "dropped"
-    """It is a member, stays one, and misses messages."""
+    """It is a member, stays one, and messages are lost: to it, or of it."""
+    REPORTED = "reported"
+    """Nothing: the operator wants to know only."""
 
 
 _ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
     "connections_max": (Action.REFUSED,),
-    "connections_per_address": (Action.REFUSED,),
+    "connections_per_address": (Action.REFUSED, Action.REPORTED),
     "handshakes_max": (Action.REFUSED,),
-    "handshakes_per_address": (Action.REFUSED,),
+    "handshakes_per_address": (Action.REFUSED, Action.REPORTED),
     "handshake_timeout_s": (Action.REFUSED,),
     "head_max_bytes": (Action.REFUSED,),
     "headers_max": (Action.REFUSED,),
     "rooms_max": (Action.REFUSED,),
-    "members_max": (Action.REFUSED,),
+    "members_max": (Action.REFUSED, Action.REPORTED),
     "message_max_bytes": (Action.CLOSED,),
-    "fragments_max": (Action.CLOSED,),
-    "control_frames_per_s": (Action.CLOSED,),
-    "fragments_per_s": (Action.CLOSED,),
-    "messages_per_s": (Action.CLOSED,),
-    "bytes_per_s": (Action.CLOSED,),
+    "fragments_max": (Action.CLOSED, Action.REPORTED),
+    "control_frames_per_s": (Action.CLOSED, Action.REPORTED),
+    "fragments_per_s": (Action.CLOSED, Action.REPORTED),
+    "messages_per_s": (Action.CLOSED, Action.DROPPED, Action.REPORTED),
+    "bytes_per_s": (Action.CLOSED, Action.DROPPED, Action.REPORTED),
     "lag_max_bytes": (Action.CLOSED, Action.DROPPED),
     "lag_total_max_bytes": (Action.CLOSED,),
 }

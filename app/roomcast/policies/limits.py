@@ -91,6 +91,22 @@ class MemberRate:
         self._messages, self._bytes = messages, left_bytes
         return exceeded
 
+    def admit_beyond(self, limit: str, size_bytes: int) -> str | None:
+        """Count a message that is beyond ``limit``, which is only reported, for the other of the two limits.
+
+        Returns:
+            None; or, having counted nothing, the other limit, if the message is beyond that too.
+        """
+        if limit == "messages_per_s":
+            if self._bytes < size_bytes:
+                return "bytes_per_s"
+            self._bytes -= size_bytes
+        elif self._messages >= 1:
+            # Messages are looked at first, so it is beyond them only where it
+            # has been told so already.
+            self._messages -= 1
+        return None
+
 
 class FrameRate:
     """How many frames of one kind a member may send a second, and ``BURST_S`` times that at once.
@@ -201,8 +217,14 @@ class AddressCounts:
         self._counts[group] = count + 1
         return True
 
+    def add(self, address: str) -> None:
+        """Count one more connection though it is one too many, owing a ``release``."""
+        group = self._group(address)
+        if group is not None:
+            self._counts[group] = self._counts.get(group, 0) + 1
+
     def release(self, address: str) -> None:
-        """Count one connection less: exactly once for each one that was admitted."""
+        """Count one connection less: exactly once for each one that was admitted, or added."""
         group = self._group(address)
         if group is None:
             return

@@ -63,8 +63,8 @@ class ProxyHeader:
 
     address: str | None = None
     """The client's; None where the proxy speaks for itself (a health check), or does not know."""
-    is_secure: bool = False
-    """Whether it says that the client spoke TLS with it. Version 1 has no word for that."""
+    is_secure: bool | None = None
+    """Whether the client spoke TLS with it, None where it does not say. Version 1 has no word for that."""
 
 
 class ProxyHeaderDecoder:
@@ -168,9 +168,9 @@ def _spelled(packed: bytes) -> str:
     return str((isinstance(address, IPv6Address) and address.ipv4_mapped) or address)
 
 
-def _says_tls(header: bytes, start: int) -> bool:
-    """Walk the attached values, and tell whether one of them says that the client spoke TLS."""
-    is_secure = False
+def _says_tls(header: bytes, start: int) -> bool | None:
+    """Walk the attached values, and tell what they say about TLS; None if nothing."""
+    is_secure = None
     while start < len(header):
         value = start + _TLV_HEAD_BYTES
         end = value + int.from_bytes(header[start + 1 : value], "big")

@@ -23,5 +23,8 @@ class FrameRates(Protocol):
             FrameError: If it is one too many.
         """
 
+    def may_exceed(self, limit: str) -> bool:
+        """Tell whether a limit of the decoder's own, which has just been exceeded, is only reported."""
+
     def fragment(self, even_s: float) -> float:
         """Count a frame that does not end its message, likewise."""

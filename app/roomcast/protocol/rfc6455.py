@@ -287,9 +287,13 @@ class Decoder:
             raise broken_rule(f"a {opcode.name} frame inside an unfinished message")
         frames = incoming.fragments + 1
         self._admit_size(length + incoming.received_bytes, frames, is_compressed=incoming.inflater is not None)
-        if 0 < self._fragments_max < frames:
+        # Asked once in each message: the limit may be one that is only reported.
+        if 0 < self._fragments_max == frames - 1 and not self._may_exceed("fragments_max"):
             text = f"a message of more frames than fragments_max = {self._fragments_max}"
             raise over_limit(text, "fragments_max")
+
+    def _may_exceed(self, limit: str) -> bool:
+        return self._rates is not None and self._rates.may_exceed(limit)
 
     def _admit_size(self, size: int, frames: int, *, is_compressed: bool) -> None:
         limit = self._message_max_bytes

@@ -128,13 +128,28 @@ class Hub:
             return "rooms_max" if self._rooms_max and len(self.rooms) >= self._rooms_max else None
         return "members_max" if rules.members_max and room.member_count >= rules.members_max else None
 
-    def join(self, name: str, rules: RoomRules, counters: TemplateCounters, member: Member) -> Room:
+    def join(
+        self,
+        name: str,
+        rules: RoomRules,
+        counters: TemplateCounters,
+        member: Member,
+        *,
+        may_exceed: Callable[[str], bool] = lambda _: False,
+    ) -> Room:
         """Let a member into a room, which is opened for its first.
+
+        Args:
+            name: The room's.
+            rules: Its template's.
+            counters: Likewise.
+            member: The newcomer.
+            may_exceed: Asked whether a limit that it exceeds is only reported.
 
         Raises:
             RoomLimitError: As ``refusal`` would have said.
         """
-        if (limit := self.refusal(name, rules)) is not None:
+        if (limit := self.refusal(name, rules)) is not None and not may_exceed(limit):
             raise RoomLimitError(limit)
         room = self.rooms.get(name)
         if room is None:

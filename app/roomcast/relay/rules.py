@@ -14,6 +14,8 @@ class RoomRules:
     """0: no limit."""
     overflow: Literal["close", "skip"] = "close"
     """What becomes of a member that fell further behind than the room keeps."""
+    over_rate: Literal["close", "drop"] = "close"
+    """What becomes of a member that sends more messages or bytes a second than it may; or only of the message."""
     lag_max_bytes: int = 4_194_304
     """How much of the log is kept for laggards."""
     pending_max_bytes: int = 1_048_576

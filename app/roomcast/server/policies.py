@@ -57,6 +57,7 @@ def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
             echo=room.echo,
             members_max=room.members_max,
             overflow=room.overflow,
+            over_rate=room.over_rate,
             lag_max_bytes=room.lag_max_bytes,
             pending_max_bytes=room.pending_max_bytes,
             gather_max_s=room.gather_max_s,

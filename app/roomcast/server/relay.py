@@ -33,6 +33,7 @@ from roomcast.transport.listener import Acceptor, SocketOptions
 from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
+from roomcast.transport.reports import Reports
 from roomcast.transport.tls import TlsServer
 
 # How long a scrape under way may hold up the end. Behind the drain come this, the
@@ -181,11 +182,13 @@ class Server:
     def _build_entry(self) -> Entry:
         settings = self._settings
         limits = settings.limits
+        reports = Reports(limits.report_only, self.counters, self._journal, time.monotonic)
         membership = Membership(
             hub=self.hub,
             counters=self.counters,
             journal=self._journal,
-            places=self._build_places(),
+            places=self._build_places(reports),
+            reports=reports,
             keep_alive=self.keep_alive,
             clock=time.monotonic,
             close_timeout_s=limits.close_timeout_s,
@@ -205,7 +208,7 @@ class Server:
         tls = None if self._certificate is None else TlsServer(self._certificate)
         return Entry(self.admission, membership, formats, handshakes, page, self.forwarding, tls)
 
-    def _build_places(self) -> Places:
+    def _build_places(self, reports: Reports) -> Places:
         limits, is_proxy = self._settings.limits, self.forwarding.proxies.trusts
         self.counters.connections_limit = connections_max(limits.connections_max)
         return Places(
@@ -213,6 +216,7 @@ class Server:
             handshakes_max=limits.handshakes_max,
             connections=AddressCounts(limits.connections_per_address, is_proxy),
             handshakes=AddressCounts(limits.handshakes_per_address, is_proxy),
+            reports=reports,
         )
 
     def _report(self, room: Room, error: Exception) -> None:

@@ -20,16 +20,19 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from roomcast.settings.values import (
+    REPORTABLE,
     BindHost,
     BufferSize,
     Count,
     HeaderCount,
     HeadSize,
     Interval,
+    LogSize,
+    Names,
     Networks,
     OriginPatterns,
     Port,
@@ -147,6 +150,19 @@ class LimitSettings(Section):
     """Bytes held for all laggards together, the kernel's included; auto is a share of the container's memory."""
     send_buffer_bytes: BufferSize = 65_536
     """Bytes that the kernel takes, and has not sent, for one stalled member; 0 leaves it to the kernel."""
+    report_only: Names = ()
+    """The limits whose excess is counted and logged, and not enforced."""
+
+    @field_validator("report_only")
+    @classmethod
+    def _check_reported(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for index, name in enumerate(names):
+            if name not in REPORTABLE:
+                known = name in {*cls.model_fields, *RoomSettings.model_fields}
+                # A name that is none may have come from a secret.
+                named = f"{name} protects memory and is always enforced" if known else f"number {index + 1} is no limit"
+                raise ValueError(f"{named}; those that can be reported only are {', '.join(REPORTABLE)}")
+        return names
 
 
 class DeflateSettings(Section):
@@ -184,9 +200,11 @@ class RoomSettings(Section):
     """Members of one room; 0 for no limit."""
     overflow: Literal["close", "skip"] = "close"
     """What happens to a member that falls too far behind: close it, or skip to the newest message."""
-    lag_max_bytes: Annotated[int, Field(ge=2, le=1 << 30)] = 4_194_304
+    over_rate: Literal["close", "drop"] = "close"
+    """What happens beyond messages_per_s or bytes_per_s: close the sender, or drop the message."""
+    lag_max_bytes: LogSize = 4_194_304
     """Bytes of its room's log that a member may fall behind; at least twice message_max_bytes."""
-    pending_max_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 1_048_576
+    pending_max_bytes: LogSize = 1_048_576
     """Bytes not yet flushed above which whoever publishes is not read; at least message_max_bytes."""
     gather_max_s: Annotated[float, Field(ge=0, le=1)] = 0.025
     """Seconds that a busy room may gather messages into one burst; 0 for never."""

@@ -114,6 +114,19 @@ def _zero_or_at_least(minimum: float) -> Callable[[float], float]:
     return check
 
 
+REPORTABLE = (
+    "connections_per_address",
+    "handshakes_per_address",
+    "members_max",
+    "fragments_max",
+    "messages_per_s",
+    "bytes_per_s",
+    "control_frames_per_s",
+    "fragments_per_s",
+)
+"""The limits that share out work, and places which another limit bounds in all. Every other one protects memory."""
+
+
 BindHost = Annotated[str, AfterValidator(check_bind_host)]
 ServedHost = Annotated[str, AfterValidator(check_served_host)]
 ServedHosts = Annotated[tuple[ServedHost, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
@@ -127,6 +140,7 @@ Protocols = Annotated[
 TemplateName = Annotated[str, AfterValidator(check_template_name)]
 TemplatePath = Annotated[str, AfterValidator(check_template_path)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
+Names = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
 OriginPatterns = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
 
 # 0 stands for "no limit" in these. A million of anything, or a GiB in one message,
@@ -136,6 +150,9 @@ Size = Annotated[int, Field(ge=0, le=1 << 30)]
 # Of the whole process; below a MiB it could hold not one message for one laggard.
 TotalSize = Annotated[int, Field(ge=0, le=1 << 40), AfterValidator(_zero_or_at_least(1 << 20))]
 BufferSize = Annotated[int, Field(ge=0, le=1 << 30), AfterValidator(_zero_or_at_least(4096))]
+# A message takes 256 bytes of it beside its payload, so that less than this holds none worth
+# the name, and whoever lags for a moment would have overflowed.
+LogSize = Annotated[int, Field(ge=4096, le=1 << 30)]
 Interval = Annotated[float, Field(ge=0, le=3600), AfterValidator(_zero_or_at_least(0.1))]
 
 # These have no "no limit". Without a bound on the head or on the wait for it, a peer

@@ -98,7 +98,9 @@ class Entry:
         self._page = page
         self._introduction = Introduction(forwarding, membership.places)
         self._rates = {
-            template.name: FrameRates(template.control_frames_per_s, limits.fragments_per_s, membership.clock)
+            template.name: FrameRates(
+                template.control_frames_per_s, limits.fragments_per_s, membership.clock, membership.reports
+            )
             for template in admission.templates
         }
         self._tls = tls
@@ -223,7 +225,7 @@ class Entry:
         if self._membership.counters.is_draining:
             raise _DRAINING
         limit = self._membership.hub.refusal(admitted.room, admitted.template.rules)
-        if limit is not None:
+        if limit is not None and limit not in self._membership.reports:
             raise no_place(limit)
 
     def _finish_hixie76(self, visitor: Visitor, request: Request, head: bytes, rest: bytes) -> tuple[bytes, bytes]:
@@ -267,7 +269,9 @@ class Entry:
         membership.counters.handshake_duration.observe(membership.clock() - visitor.now_s)
         self._count(visitor, Outcome.ACCEPTED)
         # From here on the socket is the member's, and so is every fault.
-        room = membership.hub.join(admitted.room, template.rules, counters, member)
+        room = membership.hub.join(
+            admitted.room, template.rules, counters, member, may_exceed=membership.reports.tolerates
+        )
         membership.joined(member, room)
         member.open(room, head, rest)
 

@@ -47,8 +47,8 @@ class Introduction:
             visitor.is_proxy = proxies.trusts(visitor.address)
             return
         header = _read_proxy_header(visitor)
-        if header.is_secure:
-            visitor.scheme = "https"
+        if header.is_secure is not None:
+            visitor.scheme = "https" if header.is_secure else "http"
         # Who speaks for somebody that it cannot name passes on what that one
         # writes: nothing of it is believed.
         if header.address is not None:

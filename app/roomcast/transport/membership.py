@@ -11,6 +11,7 @@ from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
 from roomcast.transport.keepalive import KeepAlive, LiveMember
 from roomcast.transport.places import Places
+from roomcast.transport.reports import Reports
 
 
 class CountedMember(LiveMember, Protocol):
@@ -35,6 +36,7 @@ class Membership:
         counters: The public door's.
         journal: The log.
         places: For connections and handshakes; a member gives its own back at its end.
+        reports: Asked which limits are only reported.
         keep_alive: Pings, and the deadlines of the silent.
         clock: Seconds from a clock that never goes back.
         close_timeout_s: How long a peer has for its half of the closing handshake.
@@ -48,6 +50,7 @@ class Membership:
         counters: TransportCounters,
         journal: Journal,
         places: Places,
+        reports: Reports,
         keep_alive: KeepAlive,
         clock: Callable[[], float],
         close_timeout_s: float,
@@ -56,6 +59,7 @@ class Membership:
         self.hub = hub
         self.counters = counters
         self.places = places
+        self.reports = reports
         self.journal = journal
         self.keep_alive = keep_alive
         self.clock = clock

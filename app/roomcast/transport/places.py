@@ -10,6 +10,7 @@ heads slowly could hold all that there are, and keep everybody else out.
 
 from roomcast.policies.limits import AddressCounts
 from roomcast.transport.admission import Outcome, Refusal, no_place
+from roomcast.transport.reports import Reports
 
 
 class Places:
@@ -20,15 +21,23 @@ class Places:
         handshakes_max: How many handshakes may be in flight; 0: no limit.
         connections: Open connections by address.
         handshakes: Handshakes in flight by address.
+        reports: Asked whether the limits of one address are only reported.
     """
 
     def __init__(
-        self, *, connections_max: int, handshakes_max: int, connections: AddressCounts, handshakes: AddressCounts
+        self,
+        *,
+        connections_max: int,
+        handshakes_max: int,
+        connections: AddressCounts,
+        handshakes: AddressCounts,
+        reports: Reports,
     ) -> None:
         self._connections_max = connections_max
         self._handshakes_max = handshakes_max
         self._connections_of = connections
         self._handshakes_of = handshakes
+        self._reports = reports
         self.connections = 0
         self.handshakes = 0
 
@@ -67,13 +76,18 @@ class Places:
         self._connections_of.release(address)
 
     def _claim_of_address(self, address: str) -> Refusal | None:
-        if not self._connections_of.admit(address):
-            return _too_many("connections_per_address")
-        if not self._handshakes_of.admit(address):
+        refusal = self._admit(self._connections_of, address, "connections_per_address")
+        if refusal is not None:
+            return refusal
+        refusal = self._admit(self._handshakes_of, address, "handshakes_per_address")
+        if refusal is not None:
             self._connections_of.release(address)
-            return _too_many("handshakes_per_address")
+        return refusal
+
+    def _admit(self, counts: AddressCounts, address: str, limit: str) -> Refusal | None:
+        if counts.admit(address):
+            return None
+        if not self._reports.tolerates(limit):
+            return no_place(limit, status=429, outcome=Outcome.ADDRESS_LIMIT)
+        counts.add(address)
         return None
-
-
-def _too_many(limit: str) -> Refusal:
-    return no_place(limit, status=429, outcome=Outcome.ADDRESS_LIMIT)

@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 # this is 3 ms of decoding; the 64 KiB that bigger messages would like are 13.
 READ_BYTES = 16_384
 
+# How long a member is not read of which a message was dropped. A flood of the smallest
+# messages is 3 ms of decoding a read, as often as it is read, and it may go on for
+# ever. Whoever sends a little too much hardly notices.
+_OVER_RATE_PAUSE_S = 0.1
+
 # TCP_CLOSE of the kernel's list of states (tcp_states.h).
 _TCP_CLOSE = 7
 
@@ -70,6 +75,7 @@ class WebSocketMember(Outbox):
         "_connection",
         "_early",
         "_goodbye",
+        "_is_held_back",
         "_is_peer_done",
         "_late_bytes",
         "_rate",
@@ -108,6 +114,8 @@ class WebSocketMember(Outbox):
         self._early: bytes | None = None
         self._goodbye: Close | None = None
         self._close_reason = Reason.GONE
+        # Whether its room has it not read.
+        self._is_held_back = False
         # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
         self._is_peer_done = False
         # What has come since our goodbye.
@@ -175,6 +183,7 @@ class WebSocketMember(Outbox):
 
     def pause(self) -> None:
         """Read no more from a publisher whose room owes too much. TCP holds it back."""
+        self._is_held_back = True
         self._reader.stop()
         self._membership.keep_alive.mind(self)
         # It may have answered a ping, and would not be heard.
@@ -182,6 +191,7 @@ class WebSocketMember(Outbox):
 
     def resume(self) -> None:
         """Read again. The room asks this of nobody who is saying goodbye."""
+        self._is_held_back = False
         self._membership.keep_alive.unmind(self)
         self._reader.start(self._readable)
         if self._early is not None:
@@ -297,13 +307,31 @@ class WebSocketMember(Outbox):
             return
         membership = self._membership
         if self._rate is not None:
-            exceeded = self._rate.admit(len(message.payload), membership.clock())
+            size_bytes = len(message.payload)
+            exceeded = self._rate.admit(size_bytes, membership.clock())
             if exceeded is not None:
-                self._room.counters.drop(Reason.RATE, 1)
-                self._give_up(Reason.RATE, f"limit={exceeded}", exceeded)
+                exceeded = membership.reports.enforced(self._rate, exceeded, size_bytes)
+            if exceeded is not None:
+                self._refuse(exceeded)
                 return
         kind = _TEXT if message.opcode is _TEXT_OPCODE else _BINARY
         membership.hub.publish(self._room, kind, message.payload, self)
+
+    def _refuse(self, limit: str) -> None:
+        """Let a message that is one too many not into the room, nor, where the room says so, its sender stay."""
+        self._room.counters.drop(Reason.RATE, 1)
+        if self._room.rules.over_rate == "close":
+            self._give_up(Reason.RATE, f"limit={limit}", limit)
+            return
+        self._membership.counters.limit_hits[limit, Action.DROPPED] += 1
+        if self._reader.active:
+            self._reader.stop()
+            after(_OVER_RATE_PAUSE_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if self._stage is _OPEN and not self._is_held_back:
+            self._reader.start(self._readable)
+            self._take_early()
 
     def _answer(self, event: Event) -> None:
         """Answer a goodbye or a fault. A pong needs no answer: that bytes came was all it had to say."""
