@@ -9,6 +9,8 @@ of the same room hear of it, and what the metrics count. Nothing else may happen
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -20,6 +22,9 @@ from tests.wire import CLOSE, CLOSING, PING, PONG, Address, Goodbye, Rfc6455Clie
 ROOM: Final = "/rooms/hostile"
 """The room that attackers enter. Honest members are in it, and hear whatever gets through."""
 
+TLS: Final = "tls"
+"""Among the settings of a case: the relay has a certificate, and everybody speaks TLS."""
+
 IMPATIENT: Final = ("limits.handshake_timeout_s=0.3", "limits.close_timeout_s=0.3")
 """Settings for what is about time: nobody should wait ten seconds for a test."""
 
@@ -28,10 +33,18 @@ Counts: TypeAlias = Mapping[str, int]
 
 
 class Attacker:
-    """One client, or many: all that it opens is closed when its case is over."""
+    """One client, or many: all that it opens is closed when its case is over.
 
-    def __init__(self, address: Address) -> None:
+    Args:
+        address: Where the relay listens.
+        source: From which address it comes; "" leaves that to the system.
+        tls: Its side of TLS, where the relay speaks that.
+    """
+
+    def __init__(self, address: Address, *, source: str = "", tls: ssl.SSLContext | None = None) -> None:
         self._address = address
+        self._source = source
+        self._tls = tls
         self._wires = ExitStack()
         self._first: Wire | None = None
 
@@ -50,7 +63,15 @@ class Attacker:
 
     def connect(self, *, receive_buffer_bytes: int = 0) -> Wire:
         """Open another connection."""
-        return self._wires.enter_context(connect(self._address, receive_buffer_bytes=receive_buffer_bytes))
+        if self._source and isinstance(self._address, tuple):
+            wire = Wire(socket.create_connection(self._address, source_address=(self._source, 0)))
+        else:
+            wire = connect(self._address, receive_buffer_bytes=receive_buffer_bytes, tls=self._tls)
+        return self._wires.enter_context(wire)
+
+    def begin_in_clear(self) -> None:
+        """Open the connection without TLS, though the relay speaks it."""
+        self._first = self._wires.enter_context(connect(self._address))
 
     def send(self, data: bytes) -> None:
         self.wire.send(data)
@@ -84,6 +105,7 @@ class Case:
         outcome: What becomes of it.
         rule: Where the verdict comes from: a section, or a setting.
         settings: What the case needs beside the defaults.
+        source: From which address the attacker comes, where that matters.
         files: How many open files the attacker must be allowed, and the relay too, where these are more than usual.
     """
 
@@ -93,6 +115,7 @@ class Case:
     rule: str
     settings: tuple[str, ...] = ()
     files: int = 0
+    source: str = ""
 
     def play(self, attacker: Attacker) -> None:
         """Do it, and check what the attacker sees."""

@@ -8,6 +8,7 @@ from tests.hostile import (
     behaviours_crowds,
     behaviours_ends,
     frames_closes,
+    frames_deflate,
     frames_headers,
     frames_hixie76,
     frames_limits,
@@ -16,9 +17,11 @@ from tests.hostile import (
     heads_hosts,
     heads_lengths,
     heads_lines,
+    heads_proxies,
     heads_sizes,
     heads_strangers,
     heads_targets,
+    heads_tls,
     heads_upgrades,
 )
 from tests.hostile.cases import Case
@@ -39,6 +42,9 @@ GROUPS: Final[dict[str, list[Case]]] = {
         frames_closes,
         frames_limits,
         frames_hixie76,
+        frames_deflate,
+        heads_proxies,
+        heads_tls,
         behaviours_ends,
         behaviours_crowds,
     )

@@ -16,17 +16,21 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Final, Self
 
-from tests.hostile.cases import ROOM, Attacker, Case, Counted, Counts
+from tests.certificates import issue, trusting
+from tests.hostile.cases import ROOM, TLS, Attacker, Case, Counted, Counts
 from tests.processes import RelayProcess, relay_process
 from tests.running import ask_admin
-from tests.wire import HANG_S, PING, PONG, TEXT, Address, connect, frame, shake_hands_rfc6455
+from tests.wire import HANG_S, PING, PONG, TEXT, Address, Wire, connect, frame, shake_hands_rfc6455
 
 HONEST_MEMBERS: Final = 2
 
@@ -42,8 +46,8 @@ _LEFT: Final = re.compile(
 class Honest:
     """Members of the room that attackers enter: they hear what gets through, and each other."""
 
-    def __init__(self, address: Address) -> None:
-        self._members = [_Member(address) for _ in range(HONEST_MEMBERS)]
+    def __init__(self, address: Address, tls: ssl.SSLContext | None) -> None:
+        self._members = [_Member(connect(address, tls=tls)) for _ in range(HONEST_MEMBERS)]
         self._said = 0
 
     def close(self) -> None:
@@ -65,8 +69,8 @@ class Honest:
 class _Member:
     """One of them. A thread listens for it, so that it answers pings and keeps up whatever takes how long."""
 
-    def __init__(self, address: Address) -> None:
-        self._client = shake_hands_rfc6455(connect(address), ROOM)
+    def __init__(self, wire: Wire) -> None:
+        self._client = shake_hands_rfc6455(wire, ROOM)
         self._client.wire.socket.settimeout(None)
         self._heard: SimpleQueue[str | bytes] = SimpleQueue()
         self._ear = Thread(target=self._listen, daemon=True)
@@ -104,12 +108,14 @@ class Kit:
     Args:
         address: Of its public door.
         private_address: Of the other.
+        tls: The clients' side of TLS, where the relay speaks that.
     """
 
-    def __init__(self, address: Address, private_address: Address) -> None:
+    def __init__(self, address: Address, private_address: Address, tls: ssl.SSLContext | None = None) -> None:
         self.address = address
         self._private_address = private_address
-        self._honest = Honest(address)
+        self._tls = tls
+        self._honest = Honest(address, tls)
         self._before, self._left = self._scrape()
 
     def __enter__(self) -> Self:
@@ -121,7 +127,7 @@ class Kit:
     def run(self, case: Case) -> None:
         """Run one case; everything must be as it was, and the outcome counted. Raises AssertionError."""
         try:
-            with Attacker(self.address) as attacker:
+            with Attacker(self.address, source=case.source, tls=self._tls) as attacker:
                 case.play(attacker)
                 if isinstance(case.outcome, Counted) and case.outcome.is_relays_work:
                     self._await_counts(case.outcome.counts)
@@ -134,7 +140,7 @@ class Kit:
     def _begin_anew(self) -> None:
         """Let one case that fails be no reason for the next to fail."""
         self._honest.close()
-        self._honest = Honest(self.address)
+        self._honest = Honest(self.address, self._tls)
         self._before, self._left = self._scrape()
 
     def _expect_counted(self, counts: Counts) -> None:
@@ -165,8 +171,8 @@ def _series(pattern: re.Pattern[str], text: str) -> Mapping[str, int]:
 class ProcessKit(Kit):
     """The same, on a relay in a process of its own, of which the system can be asked more."""
 
-    def __init__(self, process: RelayProcess) -> None:
-        super().__init__(process.address, process.private_address)
+    def __init__(self, process: RelayProcess, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(process.address, process.private_address, tls)
         self._process = process
         self._pid = process.process.pid
         self._log = process.lines
@@ -226,9 +232,19 @@ class Relays:
     def kit_for(self, case: Case) -> ProcessKit:
         """Return the relay on which this case is to be run."""
         if case.settings not in self.kits:
-            process = self._processes.enter_context(relay_process(*case.settings))
-            self.kits[case.settings] = self._processes.enter_context(ProcessKit(process))
+            self.kits[case.settings] = self._processes.enter_context(self._started(case.settings))
         return self.kits[case.settings]
+
+    @contextmanager
+    def _started(self, settings: tuple[str, ...]) -> Iterator[ProcessKit]:
+        with ExitStack() as stack:
+            assignments, tls = [one for one in settings if one != TLS], None
+            if TLS in settings:
+                directory = Path(stack.enter_context(TemporaryDirectory()))
+                assignments += issue(directory).assignments
+                tls = trusting()
+            process = stack.enter_context(relay_process(*assignments))
+            yield stack.enter_context(ProcessKit(process, tls))
 
     def run(self, case: Case) -> None:
         """Run one case. Raises AssertionError, OSError or EOFError where its outcome is another one."""
