@@ -182,3 +182,44 @@ def test_misspelt_key_reads_as_the_readme_shows_it() -> None:
     Path("roomcast.toml").write_text("[origin]\nallow = []\n", encoding="utf-8")
 
     assert CliRunner().invoke(app, arguments).stderr == output
+
+
+def in_the_words_of(value: object) -> str:
+    """Return a setting's default as a person would write it in a table."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int) and value >= 1024 and value % 1024 == 0 and value.bit_count() == 1 and value > 4096:
+        return f"{value >> 20} MiB" if value >= 1 << 20 else f"{value >> 10} KiB"
+    if isinstance(value, float):
+        return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+
+
+def defaults_of(settings: Settings) -> dict[str, object]:
+    """Return what every key that keeps somebody out, or within bounds, is without a configuration."""
+    sections = (settings.limits, settings.deflate, settings.rooms[0])
+    return {key: value for section in sections for key, value in section.model_dump().items()}
+
+
+def test_security_names_the_threat_behind_every_limit() -> None:
+    security = text_of(ROOT / "SECURITY.md")
+    settings = Settings()
+    sections = (settings.limits, settings.origins, settings.tls, settings.deflate)
+
+    named = set(re.findall(r"`(\w+)`", security))
+
+    assert {key for section in sections for key in type(section).model_fields} <= named
+
+
+def test_security_quotes_the_defaults_as_they_are() -> None:
+    defaults = defaults_of(Settings())
+    quoted = {}
+    for line in text_of(ROOT / "SECURITY.md").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        keys = re.findall(r"`(\w+)`", cells[0])
+        values = cells[1].split(" · ") if len(cells) == 4 else []
+        if len(keys) == len(values) and set(keys) <= set(defaults):
+            quoted |= dict(zip(keys, values, strict=True))
+
+    assert len(quoted) > 20
+    assert quoted == {key: in_the_words_of(defaults[key]) for key in quoted}
