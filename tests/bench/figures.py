@@ -36,6 +36,7 @@ BARE: Configuration = {
     },
     "room": {**_ROOM, "echo": True, "gather_max_s": 0},
 }
+DEFLATED: Configuration = {**BARE, "deflate": {"enabled": True}}
 PACED: Configuration = {**BARE, "room": {**_ROOM, "echo": True, "gather_max_s": 0.025}}
 
 # A relay as it is served, but for the rates: the generator is a flood on purpose.
@@ -44,6 +45,7 @@ SERVED: Configuration = {
     "limits": {"messages_per_s": 0, "bytes_per_s": 0},
     "room": _ROOM,
 }
+SERVED_DEFLATED: Configuration = {**SERVED, "deflate": {"enabled": True}}
 SKIPPING: Configuration = {**SERVED, "room": {**_ROOM, "overflow": "skip"}}
 
 LAG_MAX_KIB = 4096
@@ -115,12 +117,23 @@ FIGURES = (
         bun=0.45,
         is_paced=True,
     ),
-    _alone(
+    Figure(
+        "deflate-1000",
+        "1 sender of 1 KiB → 1,000 members, compressed once for all",
+        (
+            Entry("plain", "roomcast", "-m 1000 -P 1 -s 1024", BARE),
+            Entry("deflate", "roomcast", "-m 1000 -P 1 -s 1024 -Z", DEFLATED),
+        ),
+        (Bound("cpu_us_per_delivery", "deflate", 1.2, against="plain"),),
+    ),
+    Figure(
         "idle-memory",
         "memory per idle connection, 10,000 in one room",
-        "-m 10000 -P 0 -W 0",
-        SERVED,
-        Bound("kib_per_connection", "roomcast", 2.0),
+        (
+            Entry("roomcast", "roomcast", "-m 10000 -P 0 -W 0", SERVED),
+            Entry("deflate agreed", "roomcast", "-m 10000 -P 0 -W 0 -Z", SERVED_DEFLATED),
+        ),
+        tuple(Bound("kib_per_connection", label, 2.0) for label in ("roomcast", "deflate agreed")),
     ),
     _alone(
         "handshake",

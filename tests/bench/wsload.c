@@ -13,6 +13,9 @@
  * What it is not: a WebSocket client. It believes the server's frames and its masking key
  * is no secret, for its own speed limits what can be measured.
  *
+ * With -Z it offers permessage-deflate and counts what arrives compressed, without looking
+ * into it. It publishes uncompressed either way: text that shrinks to about a third.
+ *
  * A message begins with the time at which it was built, 18 decimal digits of nanoseconds.
  * One delivery in 16 is timed: parsing those digits at each would cost the generator more
  * than reading the frame. */
@@ -33,11 +36,11 @@
 #include <unistd.h>
 
 enum { STAMP_SIZE = 18, HEAD_MAX = 14, PONG_MAX = 6 + 125, LATENCIES_MAX = 4000000, READ_SIZE = 1 << 20 };
-enum { OPCODE_BINARY = 2, OPCODE_CLOSE = 8, OPCODE_PING = 9 };
+enum { OPCODE_BINARY = 2, OPCODE_CLOSE = 8, OPCODE_PING = 9, COMPRESSED = 0x40 };
 
 static struct {
   int port, rooms, members, publishers, size, window, stalled, receive_buffer;
-  bool is_flood;
+  bool is_flood, offers_deflate;
   double seconds, warm_s, rate;
   pid_t server;
   const char *path, *origin;
@@ -60,7 +63,7 @@ struct member {
 
 static struct member *members;
 static int poller;
-static uint64_t published, delivered;
+static uint64_t published, delivered, compressed;
 static uint32_t *latencies_us;
 static size_t latencies;
 
@@ -101,12 +104,24 @@ static long server_rss_kib(void) {
 
 /* ---- Publishing ---- */
 
+/* Words of one to eight letters, drawn from a hundred: neither noise nor one repetition. */
+static void fill_with_words(uint8_t *text, int size) {
+  uint32_t dice = 1;
+  for (int i = 0; i < size; i++) {
+    dice = dice * 1664525 + 1013904223;
+    uint32_t word = (dice >> 16) % 100;
+    for (uint32_t letter = 0; letter <= word % 8 && i < size; letter++)
+      text[i++] = 'a' + (word * 7 + letter * letter * 5) % 26;
+    if (i < size)
+      text[i] = ' ';
+  }
+}
+
 static void build_frame(struct member *m) {
   static uint8_t *text;
   if (!text) {
     text = malloc(want.size + 1);
-    for (int i = 0; i < want.size; i++)
-      text[i] = 'a' + i % 26;
+    fill_with_words(text, want.size);
   }
   char stamp[STAMP_SIZE + 1];
   snprintf(stamp, sizeof stamp, "%018llu", (unsigned long long)now());
@@ -227,8 +242,10 @@ static size_t take_frame(struct member *m, const uint8_t *data, size_t available
   if (available - head < size)
     return 0;
   int opcode = data[0] & 15;
+  bool is_compressed = data[0] & COMPRESSED;
+  compressed += is_compressed;
   if (opcode <= OPCODE_BINARY)
-    on_message(m, data + head, size);
+    on_message(m, data + head, is_compressed ? 0 : size); /* its stamp cannot be read */
   else
     on_control(m, opcode, data + head, size);
   return head + size;
@@ -292,8 +309,9 @@ static void shake_hands(struct member *m, int room) {
   int size = snprintf(head, sizeof head,
                       "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-                      "Origin: %s\r\n\r\n",
-                      path, want.port, want.origin);
+                      "Origin: %s\r\n%s\r\n",
+                      path, want.port, want.origin,
+                      want.offers_deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
   if (write(m->fd, head, size) != size)
     fail("handshake");
   size_t got = 0;
@@ -307,6 +325,10 @@ static void shake_hands(struct member *m, int room) {
   }
   if (strncmp(head, "HTTP/1.1 101", 12)) {
     fprintf(stderr, "wsload: refused: %s\n", head);
+    exit(3);
+  }
+  if (want.offers_deflate && !strstr(head, "permessage-deflate")) {
+    fprintf(stderr, "wsload: no compression was agreed on: %s\n", head);
     exit(3);
   }
   keep(m, (uint8_t *)end + 4, head + got - (end + 4));
@@ -372,7 +394,7 @@ static uint32_t latency(double share) {
 
 static void parse(int argc, char **argv) {
   int option;
-  while ((option = getopt(argc, argv, "p:t:r:m:P:s:w:d:W:x:R:o:z:b:F")) > 0)
+  while ((option = getopt(argc, argv, "p:t:r:m:P:s:w:d:W:x:R:o:z:b:FZ")) > 0)
     switch (option) {
     case 'p': want.port = atoi(optarg); break;
     case 't': want.path = optarg; break;
@@ -389,6 +411,7 @@ static void parse(int argc, char **argv) {
     case 'z': want.stalled = atoi(optarg); break;
     case 'b': want.receive_buffer = atoi(optarg); break;
     case 'F': want.is_flood = true; break;
+    case 'Z': want.offers_deflate = true; break;
     default: fprintf(stderr, "wsload: see the options in parse()\n"); exit(1);
     }
   if (want.size < STAMP_SIZE)
@@ -420,7 +443,7 @@ int main(int argc, char **argv) {
   measured = now();
   uint64_t published_before = published;
   double server_before_s = server_cpu_s(), self_before_s = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
-  delivered = latencies = 0;
+  delivered = compressed = latencies = 0;
   run_until(start, measured + want.seconds * 1e9);
   double elapsed_s = (now() - measured) / 1e9, server_s = server_cpu_s() - server_before_s;
   double self_s = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) / 1e9 - self_before_s;
@@ -430,6 +453,7 @@ int main(int argc, char **argv) {
          "\"server_cpu\": %.4f, \"generator_cpu\": %.4f, ",
          delivered / elapsed_s, (published - published_before) / elapsed_s,
          delivered ? server_s * 1e6 / delivered : 0, server_s / elapsed_s, self_s / elapsed_s);
+  printf("\"compressed_share\": %.3f, ", delivered ? (double)compressed / delivered : 0);
   printf("\"p50_us\": %u, \"p99_us\": %u, \"max_us\": %u, ", latency(0.5), latency(0.99), latency(1));
   printf("\"handshake_cpu_us\": %.1f, \"kib_per_connection\": %.3f, \"rss_joined_kib\": %ld, \"rss_end_kib\": %ld}\n",
          handshake_cpu_s * 1e6 / count, (double)(rss_joined_kib - rss_before_kib) / count, rss_joined_kib,
