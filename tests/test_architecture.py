@@ -26,6 +26,7 @@ VALUES_ONLY: Final = frozenset(
         "collections.abc",
         "dataclasses",
         "enum",
+        "functools",
         "hashlib",
         "heapq",
         "http",
