@@ -8,7 +8,7 @@ import pytest
 
 from roomcast.relay.reasons import Reason
 from roomcast.transport.goodbyes import LATE_MAX_BYTES
-from roomcast.transport.websocket import READ_BYTES
+from roomcast.transport.inbox import READ_BYTES
 from tests.running import OVER_TLS_TOO, Relay, Serve
 from tests.transport.rooms import BOTH_DIALECTS, LOBBY, Join, ended, rooms
 from tests.wire import (
@@ -261,7 +261,7 @@ def test_goodbye_of_a_peer_is_awaited_in_what_may_have_been_under_way_and_no_lon
     assert ada.read_goodbye().code == 1012
 
     # The second half is beyond what is looked through: whoever has not said goodbye by then is given up.
-    ada.wire.send(frame(BINARY, bytes(60_000)) * 4 * count)
+    ada.wire.send(frame(BINARY, bytes(60_000)) * count)
     ada.wire.send(frame(TEXT))
 
     if count == 2:

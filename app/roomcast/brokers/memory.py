@@ -1,7 +1,7 @@
 """The broker of a single node: a counter for each open room."""
 
 from roomcast.relay.broker import Deliver
-from roomcast.relay.member import Member
+from roomcast.relay.member import Publisher
 from roomcast.relay.message import Kind, Message
 
 
@@ -24,7 +24,7 @@ class MemoryBroker:
         """See ``Broker.open``."""
         return self._heads.setdefault(room, 0)
 
-    def publish(self, room: str, kind: Kind, payload: bytes, sender: Member | None) -> None:
+    def publish(self, room: str, kind: Kind, payload: bytes, sender: Publisher | None) -> None:
         """See ``Broker.publish``. A room that is not open has nobody to deliver to."""
         head = self._heads.get(room)
         if head is not None:

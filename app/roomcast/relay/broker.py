@@ -9,7 +9,7 @@ members, on however many nodes, see one order.
 from collections.abc import Callable
 from typing import Protocol
 
-from roomcast.relay.member import Member
+from roomcast.relay.member import Publisher
 from roomcast.relay.message import Kind, Message
 
 Deliver = Callable[[Message], None]
@@ -25,7 +25,7 @@ class Broker(Protocol):
         left out until ``close``.
         """
 
-    def publish(self, room: str, kind: Kind, payload: bytes, sender: Member | None) -> None:
+    def publish(self, room: str, kind: Kind, payload: bytes, sender: Publisher | None) -> None:
         """Give a message the next offset of its room and deliver it, at once or later.
 
         ``sender`` comes back with the message where it was published on this

@@ -21,7 +21,7 @@ from typing import Protocol
 from roomcast.relay.broker import Broker, Deliver
 from roomcast.relay.budget import Budget
 from roomcast.relay.counters import Histogram, TemplateCounters
-from roomcast.relay.member import Member
+from roomcast.relay.member import Member, Publisher
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import PASS_BYTES, Room
@@ -186,7 +186,7 @@ class Hub:
 
     # --- messages
 
-    def publish(self, room: Room, kind: Kind, payload: bytes, sender: Member) -> None:
+    def publish(self, room: Room, kind: Kind, payload: bytes, sender: Publisher) -> None:
         """Publish what a member of ``room`` sent. If the room owes too much, the member is read no further."""
         counters = room.counters
         if kind is _TEXT:

@@ -13,7 +13,24 @@ from roomcast.relay.message import WireFormat
 from roomcast.relay.reasons import Reason
 
 
-class Member(Protocol):
+class Publisher(Protocol):
+    """What is asked of a member as one that sends."""
+
+    def pause(self) -> None:
+        """Do not read from this member: its room owes more than it may.
+
+        What of it was read before may still be published.
+        """
+
+    def resume(self) -> None:
+        """Read from it again, but not before this has returned: the room is in the middle of its work.
+
+        One that leaves, or is parting, is not resumed: how it is read from then
+        on is its own business.
+        """
+
+
+class Member(Publisher, Protocol):
     """One connection in a room."""
 
     @property
@@ -56,16 +73,3 @@ class Member(Protocol):
 
     def fail(self) -> None:
         """End at once, for a fault of the relay's own. It is in no room any more."""
-
-    def pause(self) -> None:
-        """Do not read from this member: its room owes more than it may.
-
-        What of it was read before may still be published.
-        """
-
-    def resume(self) -> None:
-        """Read from it again, but not before this has returned: the room is in the middle of its work.
-
-        One that leaves, or is parting, is not resumed: how it is read from then
-        on is its own business.
-        """

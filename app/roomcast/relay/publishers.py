@@ -6,7 +6,7 @@ read is slowed down by TCP, and nothing of what it sends is lost.
 """
 
 from roomcast.relay.counters import TemplateCounters
-from roomcast.relay.member import Member
+from roomcast.relay.member import Publisher
 
 
 class PausedPublishers:
@@ -20,19 +20,19 @@ class PausedPublishers:
 
     def __init__(self, counters: TemplateCounters) -> None:
         self._counters = counters
-        self._members: dict[Member, None] = {}
+        self._members: dict[Publisher, None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._members)
 
-    def pause(self, member: Member) -> None:
+    def pause(self, member: Publisher) -> None:
         """Read no more from a member until ``resume_all``."""
         if member not in self._members:
             self._members[member] = None
             self._counters.publishers_paused += 1
             member.pause()
 
-    def forget(self, member: Member) -> None:
+    def forget(self, member: Publisher) -> None:
         """Do not resume this one: it leaves, or says goodbye."""
         if member in self._members:
             del self._members[member]

@@ -26,7 +26,7 @@ from roomcast.relay.burst import Burst, Service, Stop
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.laggards import Lag, Laggards
 from roomcast.relay.log import Log
-from roomcast.relay.member import Member
+from roomcast.relay.member import Member, Publisher
 from roomcast.relay.message import Message, WireFormat
 from roomcast.relay.publishers import PausedPublishers
 from roomcast.relay.reasons import Reason
@@ -104,7 +104,7 @@ class Room:
         """Whether it owes more than it may, so that nobody in it should be read."""
         return self.pending_bytes > self.rules.pending_max_bytes
 
-    def hold_back(self, publisher: Member) -> None:
+    def hold_back(self, publisher: Publisher) -> None:
         """Stop reading from a publisher until half of what may be pending is flushed."""
         self._paused.pause(publisher)
 

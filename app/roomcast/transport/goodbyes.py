@@ -6,9 +6,9 @@ from roomcast.protocol.frames import CloseCode, may_be_sent
 from roomcast.relay.reasons import Reason
 
 # How much of what comes behind our goodbye is searched for the peer's: what may have
-# been under way. As frames of the smallest size it is 40 ms of decoding, and nobody
-# is told any more that it sends too often.
-LATE_READ_BYTES = 262_144
+# been under way. As frames of the smallest size it is 10 ms of decoding, as bombs it
+# inflates to 64 MiB, and nobody is told any more that it sends too often.
+LATE_READ_BYTES = 65_536
 # How much is read at all, to be thrown away: room for a message that was too big, since
 # a sender that is stuck in its write never gets to our goodbye. It is 2 ms of reading.
 LATE_MAX_BYTES = 4_194_304

@@ -22,7 +22,18 @@ _BUCKETS = 100
 _SWEEP_S = 1.0
 
 
-class LiveMember(Member, Protocol):
+class UnreadMember(Protocol):
+    """What is asked of one that is not read for a while."""
+
+    @property
+    def is_reset(self) -> bool:
+        """Whether the peer has broken the connection, so that what it sent is lost, read or not."""
+
+    def cut(self, reason: Reason) -> None:
+        """Close it now."""
+
+
+class LiveMember(Member, UnreadMember, Protocol):
     """What is asked here of a member, beside what a room asks."""
 
     bucket: int
@@ -35,10 +46,6 @@ class LiveMember(Member, Protocol):
     @property
     def room(self) -> Room:
         """The room that it is in, or was."""
-
-    @property
-    def is_reset(self) -> bool:
-        """Whether the peer has broken the connection, so that what it sent is lost, read or not."""
 
     def ping(self) -> bool:
         """Ask for a sign of life. Returns whether silence means something now."""
@@ -81,7 +88,7 @@ class KeepAlive:
         # Those that wait to be writable, and how much each had acknowledged when last seen to.
         self._waiting: dict[LiveMember, int] = {}
         # Those that are not read, because their room owes too much.
-        self._unread: dict[LiveMember, None] = {}
+        self._unread: dict[UnreadMember, None] = {}
         # Those that were pinged, by bucket: silence means something for them only.
         self._pinged: list[list[LiveMember]] = [[] for _ in range(_BUCKETS)]
         self._at = 0
@@ -137,11 +144,11 @@ class KeepAlive:
         if self._waiting.pop(member, None) is not None:
             self._hub.budget.release_member(member)
 
-    def mind(self, member: LiveMember) -> None:
+    def mind(self, member: UnreadMember) -> None:
         """Mind one that is not read: if it is reset meanwhile, nobody else would notice."""
         self._unread[member] = None
 
-    def unmind(self, member: LiveMember) -> None:
+    def unmind(self, member: UnreadMember) -> None:
         """It is read again."""
         self._unread.pop(member, None)
 
@@ -167,8 +174,8 @@ class KeepAlive:
             if member.is_in_room:
                 self._hub.sweep(member.room, member)
         self._hub.look()
-        for member in [member for member in self._unread if member.is_reset]:
-            member.cut(Reason.GONE)
+        for broken in [member for member in self._unread if member.is_reset]:
+            broken.cut(Reason.GONE)
 
     def _takes_nothing(self, member: LiveMember) -> bool:
         """Whether a member that was not writable for so long has acknowledged nothing either.
