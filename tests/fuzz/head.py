@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from roomcast.policies.hosts import ServedHosts
 from roomcast.policies.origins import OriginPolicy, how_to_allow, spelled
 from roomcast.policies.templates import RoomNameError, room_name
+from roomcast.protocol.deflate import negotiate
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.hixie76 import KEY3_SIZE, challenge_response
@@ -34,8 +35,9 @@ Outcome = tuple[Request, bytes] | tuple[int, str, str, tuple[tuple[str, str], ..
 _POLICY = OriginPolicy(allow=["https://*.example.com", "http://localhost:*", "null"])
 _HOSTS = ServedHosts(["relay.example", "::1"])
 _LINE = re.compile(rb"[A-Za-z-]+: [\t -~\x80-\xff]*")
-_NAMES = {b"Upgrade", b"Connection", b"Sec-WebSocket-Accept", b"Sec-WebSocket-Protocol"}
-_HIXIE_NAMES = (_NAMES - {b"Sec-WebSocket-Accept"}) | {b"Sec-WebSocket-Origin", b"Sec-WebSocket-Location"}
+_COMMON_NAMES = {b"Upgrade", b"Connection", b"Sec-WebSocket-Protocol"}
+_NAMES = _COMMON_NAMES | {b"Sec-WebSocket-Accept", b"Sec-WebSocket-Extensions"}
+_HIXIE_NAMES = _COMMON_NAMES | {b"Sec-WebSocket-Origin", b"Sec-WebSocket-Location"}
 
 
 def check(data: bytes) -> None:
@@ -150,7 +152,12 @@ def check_entrance(request: Request, rest: bytes) -> None:
 
 def check_acceptance(request: Request, dialect: Dialect, rest: bytes) -> None:
     """Make sure that the 101 has its lines and no others."""
-    first, *lines, end, nothing = accept(request, dialect).split(b"\r\n")
+    try:
+        agreement = negotiate(request.all("sec-websocket-extensions"))
+    except HandshakeError as error:
+        check_refusal(error)
+        return
+    first, *lines, end, nothing = accept(request, dialect, agreement=agreement).split(b"\r\n")
     assert first.startswith(b"HTTP/1.1 101 "), "an acceptance that is no 101"
     assert end == nothing == b"", "a 101 without its end"
     assert all(_LINE.fullmatch(line) for line in lines), "a 101 with a line that is no header"
@@ -174,6 +181,7 @@ WORDS: Final = (
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
     "Sec-WebSocket-Version: 13\r\n",
     "Sec-WebSocket-Protocol: a, b\r\n",
+    "Sec-WebSocket-Extensions: permessage-deflate\r\n",
     "Origin: https://app.example.com\r\n",
     "Sec-WebSocket-Key1: 1 2\r\n",
     "Sec-WebSocket-Key2: 1 2\r\n",
@@ -206,6 +214,7 @@ def seeds() -> Iterator[bytes]:
 def _good() -> Iterator[bytes]:
     yield _START + _MODERN + b"\r\n\x81\x80\x00\x00\x00\x00"
     yield _START + _MODERN + b"Sec-WebSocket-Protocol: chat, v2\r\n\r\n"
+    yield _START + _MODERN + b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
     yield _START + _HIXIE + b"\r\n^n:ds[4U\x00hello\xff"
     yield _START + _HIXIE + b"Content-Length: 8\r\n\r\n^n:ds[4U"
     yield b"\r\n" + _START + b"\r\n"

@@ -13,7 +13,7 @@ from roomcast.protocol.rfc6455 import encode, encode_close
 from tests.fuzz import corpus, script
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.witness import check_agreement, frames
-from tests.protocol.clients import frame
+from tests.protocol.clients import deflated, frame, pieces
 
 OURS_TO_REFUSE = {1010, 1014}
 """They let a server send these; one is a client's to say, the other a gateway's (RFC 6455, 7.4.1, and its registry)."""
@@ -62,10 +62,41 @@ def test_messages_and_verdicts_are_theirs_at_the_end_of_each_frame(stream: bytes
     check_agreement(stream, message_max_bytes=message_max_bytes)
 
 
+@st.composite
+def compressed(draw: st.DrawFn) -> bytes:
+    """A compressed message in some fragments, one byte of which may be wrong."""
+    payload = draw(st.text("aé€", max_size=300).map(str.encode) | st.binary(max_size=100))
+    data = deflated(payload, flushed_every=draw(st.sampled_from([0, 0, 7])))
+    if data and draw(st.booleans()):
+        position = draw(st.integers(0, len(data) - 1))
+        data = data[:position] + draw(st.binary(max_size=2)) + data[position + 1 :]
+    parts = pieces(data, draw(st.lists(st.integers(0, len(data)), max_size=2)))
+    opcode = draw(st.sampled_from([Opcode.TEXT, Opcode.BINARY]))
+    return b"".join(
+        frame(
+            Opcode.CONTINUATION if number else opcode,
+            part,
+            is_final=number == len(parts) - 1,
+            is_compressed=number == 0,
+        )
+        for number, part in enumerate(parts)
+    )
+
+
+@settings(max_examples=300)
+@given(
+    stream=st.lists(st.one_of(compressed(), compressed(), valid), max_size=4).map(b"".join),
+    message_max_bytes=st.sampled_from([0, 0, 1, 100, 300]),
+)
+def test_compressed_messages_and_verdicts_are_theirs_too(stream: bytes, message_max_bytes: int) -> None:
+    check_agreement(stream, message_max_bytes=message_max_bytes, may_inflate=True)
+
+
+@pytest.mark.parametrize("may_inflate", [False, True])
 @pytest.mark.parametrize("message_max_bytes", [0, 64, 0xFFFF])
-def test_they_read_the_corpus_as_we_do(message_max_bytes: int) -> None:
+def test_they_read_the_corpus_as_we_do(message_max_bytes: int, may_inflate: bool) -> None:
     for _, data in corpus.inputs(TARGETS["rfc6455"]):
-        check_agreement(script.read(data).stream, message_max_bytes=message_max_bytes)
+        check_agreement(script.read(data).stream, message_max_bytes=message_max_bytes, may_inflate=may_inflate)
 
 
 def test_frames_are_cut_at_their_ends_and_the_last_is_completed() -> None:

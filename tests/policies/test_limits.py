@@ -321,6 +321,18 @@ def test_nobody_sends_more_than_the_burst_and_the_rate_since(
     assert not bytes_per_s or sum(passed_bytes) <= allowed_s * bytes_per_s
 
 
+@given(per_s=st.sampled_from([1, 3, 50]), pauses_s=st.lists(st.sampled_from([0, 0, 0, 0.01, 0.4, 3]), max_size=150))
+def test_nobody_sends_more_frames_than_the_burst_and_the_rate_since(per_s: int, pauses_s: list[float]) -> None:
+    member, now_s, passed = Sender(FrameRate("fragments_per_s", per_s)), 1000.0, 0
+
+    for pause_s in pauses_s:
+        now_s += pause_s
+        passed += member.send(now_s)
+
+    # Half a frame too early is early enough: no sum of intervals is exact.
+    assert passed <= (BURST_S + now_s - 1000.0) * per_s + 0.5 + 1e-6
+
+
 @given(st.floats(), st.floats())
 def test_a_rate_is_refused_by_value_error_or_lets_something_pass(messages_per_s: float, bytes_per_s: float) -> None:
     try:
