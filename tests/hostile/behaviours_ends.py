@@ -12,23 +12,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from tests.hostile.cases import (
-    IMPATIENT,
-    ROOM,
-    Attacker,
-    Case,
-    Closed,
-    Counted,
-    Counts,
-    Refused,
-    Step,
-    Unanswered,
-    end,
-    gone,
-    gone_before_101,
-    handshake,
-    hit,
-)
+from tests.hostile.cases import IMPATIENT, ROOM, Attacker, Case, Counts, Step
+from tests.hostile.outcomes import Closed, Counted, Refused, Unanswered, end, gone, gone_before_101, handshake, hit
 from tests.hostile.steps import drip, hear, join, join_hixie76, read_until, reset, shut
 from tests.wire import CLOSE, PING, PONG, TEXT, frame, get, hixie76_head, rfc6455_head
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import Case, Closed, Outcome, gone
+from tests.hostile.cases import Case, Outcome
+from tests.hostile.outcomes import Closed, gone
 from tests.hostile.steps import join, shut
 from tests.wire import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from tests.hostile.cases import ROOM, Accepted, Attacker, Case, Closed, Outcome, Refused, Stays
+from tests.hostile.cases import ROOM, Attacker, Case, Outcome
+from tests.hostile.outcomes import Accepted, Closed, Refused, Stays
 from tests.hostile.steps import join
 from tests.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, rfc6455_head, shake_hands_rfc6455
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import Case, Closed, Outcome, Stays
+from tests.hostile.cases import Case, Outcome
+from tests.hostile.outcomes import Closed, Stays
 from tests.hostile.steps import hear, join
 from tests.wire import BINARY, CLOSE, CONTINUATION, MASK, PING, PONG, TEXT, frame
 

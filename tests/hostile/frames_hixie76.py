@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import Case, ClosedHixie76, Outcome, StaysHixie76, gone
+from tests.hostile.cases import Case, Outcome
+from tests.hostile.outcomes import ClosedHixie76, StaysHixie76, gone
 from tests.hostile.steps import join_hixie76, shut
 from tests.wire import CLOSING
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import Case, Closed, ClosedHixie76, Outcome, Stays
+from tests.hostile.cases import Case, Outcome
+from tests.hostile.outcomes import Closed, ClosedHixie76, Stays
 from tests.hostile.steps import join, join_elsewhere, join_hixie76, join_hixie76_elsewhere
 from tests.wire import BINARY, CONTINUATION, PING, PONG, TEXT, frame
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import Case, Closed, Stays
+from tests.hostile.cases import Case
+from tests.hostile.outcomes import Closed, Stays
 from tests.hostile.steps import join
 from tests.wire import BINARY, CONTINUATION, PING, TEXT, frame
 

@@ -7,17 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import (
-    IMPATIENT,
-    ROOM,
-    Case,
-    Refused,
-    StaysHixie76,
-    Unanswered,
-    gone_before_101,
-    handshake,
-    hit,
-)
+from tests.hostile.cases import IMPATIENT, ROOM, Case
+from tests.hostile.outcomes import Refused, StaysHixie76, Unanswered, gone_before_101, handshake, hit
 from tests.hostile.steps import drip, read_until, reset, shut
 from tests.wire import KEY1, KEY2, KEY3, TOKEN, get, hixie76_head
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import ROOM, Accepted, Case, Refused, Step
+from tests.hostile.cases import ROOM, Case, Step
+from tests.hostile.outcomes import Accepted, Refused
 from tests.wire import get, rfc6455_head
 
 MALFORMED: Final = Refused(400, "malformed")

@@ -13,23 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.hostile.cases import (
-    IMPATIENT,
-    ROOM,
-    Accepted,
-    Attacker,
-    Case,
-    Counted,
-    Refused,
-    Step,
-    end,
-    gone_before_101,
-    handshake,
-    hit,
-)
+from tests.hostile.cases import IMPATIENT, ROOM, Attacker, Case, Step
+from tests.hostile.outcomes import Accepted, Counted, Refused, end, gone_before_101, handshake, hit
 from tests.hostile.steps import drip, shut
 from tests.proxied import HEALTH_CHECK, LOCAL, PROXY, SIGNATURE, binary, line
-from tests.wire import rfc6455_head
+from tests.wire import hixie76_head, rfc6455_head
 
 MALFORMED: Final = Refused(400, "malformed")
 LATE: Final = Refused(408, "timeout", limit="handshake_timeout_s")
@@ -38,11 +26,13 @@ _PROXY: Final = "127.0.0.2"
 """Where the trusted proxy is. Honest members come from 127.0.0.1, as strangers."""
 _TRUSTED: Final = (f"server.trusted_proxies={_PROXY}", "limits.connections_per_address=3")
 _WITH_PROXY_HEADERS: Final = (*_TRUSTED, "server.proxy_protocol=true")
+_FEW_HANDSHAKES: Final = (_TRUSTED[0], "server.proxy_protocol=true", "limits.handshakes_per_address=5")
 
 _HEAD: Final = rfc6455_head(ROOM)
 _CLIENT: Final = "203.0.113.7"
 _LINE: Final = line(_CLIENT)
 _PLACES: Final = 3
+_HANDSHAKES: Final = 5
 
 
 def _version_2(command: int = PROXY, family: int = 0x11, body: bytes = bytes(12), *, size: int | None = None) -> bytes:
@@ -142,15 +132,39 @@ def _forwarded(value: str) -> Step:
     return _four_times(lambda number: rfc6455_head(ROOM, f"X-Forwarded-For: {value.format(n=number)}"))
 
 
-def _one_too_many(dialect: str) -> Counted:
-    """Return the outcome: by headers of HTTP the client is known when the dialect is not yet."""
-    refused = {handshake("address_limit", dialect): 1, hit("connections_per_address", "refused"): 1}
+def hold_all_handshakes(attacker: Attacker) -> None:
+    """Have as many handshakes in flight as one client may, and one more; another client is not kept out by it."""
+    late = hixie76_head(ROOM)
+    for _ in range(_HANDSHAKES):
+        # Without its last eight bytes such a handshake goes on, and shows that it has begun.
+        wire = attacker.connect()
+        wire.send(_LINE + late)
+        wire.read_until(b"\r\n\r\n")
+    sixth = attacker.connect()
+    sixth.send(_LINE + late)
+    answer = sixth.read_answer()
+    assert answer.status == 429, answer
+    other = attacker.connect()
+    other.send(line("198.51.100.1") + _HEAD)
+    assert other.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+
+
+def claim_another_address(attacker: Attacker) -> None:
+    """Say, as a stranger, that all come from one address: nobody believes it, so nobody is one too many."""
+    for _ in range(_PLACES + 1):
+        wire = attacker.connect()
+        wire.send(rfc6455_head(ROOM, f"X-Forwarded-For: {_CLIENT}", f"Forwarded: for={_CLIENT}"))
+        assert wire.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+
+
+def _one_too_many() -> Counted:
+    refused = {handshake("address_limit"): 1, hit("connections_per_address", "refused"): 1}
     return Counted({handshake("accepted", "rfc6455"): _PLACES, end("gone"): _PLACES} | refused)
 
 
 def _cases() -> list[Case]:
     book, forwarded = "proxy-protocol.txt, 2", "[server] trusted_proxies"
-    none = _one_too_many("none")
+    none = _one_too_many()
     return [
         *(_behind(f"PROXY header: {name}", header + _HEAD, MALFORMED, book) for name, header in _BAD_HEADERS.items()),
         *(_behind(f"PROXY header: {name}", header + _HEAD, Accepted(), book) for name, header in _GOOD_HEADERS.items()),
@@ -193,7 +207,28 @@ def _cases() -> list[Case]:
             Case(f"another address for each, {name}", (_forwarded(value),), none, forwarded, _TRUSTED, source=_PROXY)
             for name, value in _SPOOFED.items()
         ),
+        Case(
+            "one address for all, by a stranger",
+            (claim_another_address,),
+            Counted({handshake("accepted", "rfc6455"): _PLACES + 1, end("gone"): _PLACES + 1}),
+            forwarded,
+            _TRUSTED,
+        ),
+        Case(
+            "all handshakes that one client may have",
+            (hold_all_handshakes,),
+            Counted(_held_handshakes()),
+            "[limits] handshakes_per_address",
+            _FEW_HANDSHAKES,
+            source=_PROXY,
+        ),
     ]
+
+
+def _held_handshakes() -> dict[str, int]:
+    refused = {handshake("address_limit"): 1, hit("handshakes_per_address", "refused"): 1}
+    held = {handshake("gone", "hixie76"): _HANDSHAKES}
+    return held | refused | {handshake("accepted", "rfc6455"): 1, end("gone"): 1}
 
 
 def _behind(name: str, step: Step, outcome: Accepted | Refused, rule: str, *, source: str = _PROXY) -> Case:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import ROOM, Accepted, Case, Refused
+from tests.hostile.cases import ROOM, Case
+from tests.hostile.outcomes import Accepted, Refused
 from tests.hostile.steps import drip
 from tests.wire import rfc6455_head
 

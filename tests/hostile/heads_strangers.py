@@ -11,7 +11,8 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
-from tests.hostile.cases import Case, Refused
+from tests.hostile.cases import Case
+from tests.hostile.outcomes import Refused
 
 MALFORMED: Final = Refused(400, "malformed")
 METHOD: Final = Refused(405, "method")

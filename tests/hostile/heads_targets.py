@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import Accepted, Case, Refused, gone_before_101
+from tests.hostile.cases import Case
+from tests.hostile.outcomes import Accepted, Refused, gone_before_101
 from tests.hostile.steps import shut
 from tests.wire import get, rfc6455_head
 

@@ -12,25 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from tests.hostile.cases import (
-    IMPATIENT,
-    ROOM,
-    TLS,
-    Attacker,
-    Case,
-    Closed,
-    Counted,
-    Counts,
-    Outcome,
-    Refused,
-    Stays,
-    Step,
-    Unanswered,
-    end,
-    gone_before_101,
-    handshake,
-    hit,
-)
+from tests.hostile.cases import IMPATIENT, ROOM, TLS, Attacker, Case, Counts, Outcome, Step
+from tests.hostile.outcomes import Closed, Counted, Refused, Stays, Unanswered, end, gone_before_101, handshake, hit
 from tests.hostile.steps import Act, join, reset, shut
 from tests.wire import TEXT, Wire, frame, get, rfc6455_head
 

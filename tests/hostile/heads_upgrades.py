@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.cases import ROOM, Accepted, Case, Refused
+from tests.hostile.cases import ROOM, Case
+from tests.hostile.outcomes import Accepted, Refused
 from tests.wire import KEY1, KEY2, RFC6455_ACCEPT, RFC6455_KEY, get, rfc6455_head
 
 MALFORMED: Final = Refused(400, "malformed")

@@ -27,7 +27,8 @@ from threading import Thread
 from typing import Final, Self
 
 from tests.certificates import issue, trusting
-from tests.hostile.cases import ROOM, TLS, Attacker, Case, Counted, Counts
+from tests.hostile.cases import ROOM, TLS, Attacker, Case, Counts
+from tests.hostile.outcomes import Counted
 from tests.processes import RelayProcess, relay_process
 from tests.running import ask_admin
 from tests.wire import HANG_S, PING, PONG, TEXT, Address, Wire, connect, frame, shake_hands_rfc6455
