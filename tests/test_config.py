@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from roomcast.settings import RoomSettings, Settings, load
-from roomcast.settings.model import OWN_LIMITS
+from roomcast.settings.sections import OWN_LIMITS
 
 CONFIG = Path(__file__).parent.parent / "config"
 MANUAL = (CONFIG / "roomcast.toml").read_text("utf-8")

@@ -5,7 +5,8 @@
 
 from roomcast.settings.errors import SettingsError
 from roomcast.settings.load import Loaded, load
-from roomcast.settings.model import (
+from roomcast.settings.model import Settings
+from roomcast.settings.sections import (
     AdminSettings,
     LimitSettings,
     LogSettings,
@@ -13,7 +14,6 @@ from roomcast.settings.model import (
     RoomOriginSettings,
     RoomSettings,
     ServerSettings,
-    Settings,
 )
 
 __all__ = [

@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from roomcast.settings.model import RoomSettings, Settings
+from roomcast.settings.model import Settings
+from roomcast.settings.sections import RoomSettings
 
 PREFIX = "ROOMCAST_"
 
