@@ -68,7 +68,8 @@ class Wire:
         connected.settimeout(HANG_S)
         self.socket = connected
         self.origin = "https://relay.example" if isinstance(connected, ssl.SSLSocket) else "http://relay.example"
-        self._unread = b""
+        # Grows in place: a message of 16 MiB comes in 256 pieces or more.
+        self._unread = bytearray()
 
     def __enter__(self) -> Self:
         return self
@@ -95,12 +96,13 @@ class Wire:
         """Return exactly ``size`` bytes."""
         while len(self._unread) < size:
             self._receive()
-        data, self._unread = self._unread[:size], self._unread[size:]
+        data = bytes(self._unread[:size])
+        del self._unread[:size]
         return data
 
     def unread(self, data: bytes) -> None:
         """Put back what was read, to be read again."""
-        self._unread = data + self._unread
+        self._unread[:0] = data
 
     def read_until(self, end: bytes) -> bytes:
         """Return everything up to and with ``end``."""
@@ -110,8 +112,7 @@ class Wire:
 
     def read_to_end(self) -> bytes:
         """Return all that comes until the relay ends its side. A reset is an error: it loses answers."""
-        chunks = [self._unread]
-        self._unread = b""
+        chunks = [self.read(len(self._unread))]
         while chunk := self.socket.recv(65_536):
             chunks.append(chunk)
         return b"".join(chunks)
@@ -124,7 +125,7 @@ class Wire:
     def _receive(self) -> None:
         data = self.socket.recv(65_536)
         if not data:
-            raise EOFError(f"the relay ended the stream after {self._unread[:100]!r}")
+            raise EOFError(f"the relay ended the stream after {bytes(self._unread[:100])!r}")
         self._unread += data
 
 

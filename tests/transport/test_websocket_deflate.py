@@ -16,7 +16,7 @@ from roomcast.protocol.handshake import Dialect
 from roomcast.protocol.rfc6455 import INFLATED_PER_TURN_BYTES
 from roomcast.relay.reasons import Reason
 from roomcast.transport.websocket import WebSocketMember
-from tests.running import Relay, Serve
+from tests.running import OVER_TLS_TOO, Relay, Serve
 from tests.transport.rooms import LARGE, LOBBY, SMALL_BUFFER, ended, number_of, numbered, rooms
 from tests.wire import BINARY, CLOSE, HANG_S, TEXT, Client, Frame, Rfc6455Client, frame, rfc6455_head
 
@@ -103,6 +103,7 @@ def test_an_offer_that_cannot_be_kept_is_declined_and_the_member_let_in(serve: S
     assert ada.hear() == WORDY
 
 
+@OVER_TLS_TOO
 @pytest.mark.parametrize("window_bits", range(9, 16))
 def test_every_window_that_a_client_asks_for_is_kept(serve: Serve, window_bits: int) -> None:
     relay = serve(ON + rooms(echo=True))
@@ -202,6 +203,7 @@ def test_data_that_is_not_deflate_ends_the_member(serve: Serve) -> None:
     ended(relay, "protocol")
 
 
+@OVER_TLS_TOO
 def test_segment_of_small_bombs_is_inflated_in_several_turns_and_all_of_it_heard(serve: Serve) -> None:
     relay = serve(ON + rooms(echo=True, message_max_bytes=0, lag_max_bytes=67_108_864, pending_max_bytes=67_108_864))
     bob = DeflateClient(relay)
