@@ -37,6 +37,8 @@ BARE: Configuration = {
     "room": {**_ROOM, "echo": True, "gather_max_s": 0},
 }
 DEFLATED: Configuration = {**BARE, "deflate": {"enabled": True}}
+# With a certificate that is made for the run.
+OVER_TLS: Configuration = {**BARE, "tls": {}}
 PACED: Configuration = {**BARE, "room": {**_ROOM, "echo": True, "gather_max_s": 0.025}}
 
 # A relay as it is served, but for the rates: the generator is a flood on purpose.
@@ -62,6 +64,8 @@ class Entry:
     """Options of wsload."""
     configuration: Configuration
     """For Roomcast alone; the others have no file."""
+    is_tls: bool = False
+    """Whether the generator speaks TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,11 @@ def _fan_out(name: str, title: str, load: str, *, floor: float | None, bun: floa
     return Figure(name, title, entries, bounds, may_be_joined=True)
 
 
+def _fan_out_over_tls(name: str, title: str, load: str, *, bun: float) -> Figure:
+    entries = tuple(Entry(server, server, load, OVER_TLS, is_tls=True) for server in ("roomcast", "bun-tls"))
+    return Figure(name, title, entries, (Bound("cpu_us_per_delivery", "roomcast", bun, "bun-tls"),))
+
+
 def _alone(name: str, title: str, load: str, configuration: Configuration, *bounds: Bound) -> Figure:
     return Figure(name, title, (Entry("roomcast", "roomcast", load, configuration),), bounds)
 
@@ -125,6 +134,14 @@ FIGURES = (
             Entry("deflate", "roomcast", "-m 1000 -P 1 -s 1024 -Z", DEFLATED),
         ),
         (Bound("cpu_us_per_delivery", "deflate", 1.2, against="plain"),),
+    ),
+    _fan_out_over_tls("tls-one-to-1000", "TLS: 1 sender → 1,000 members", "-m 1000 -P 1", bun=1.5),
+    _fan_out_over_tls("tls-16-all", "TLS: 16 members, all sending", "-m 16 -P 16", bun=1.5),
+    Figure(
+        "tls-idle-memory",
+        "memory per idle TLS connection, 1,000 in one room",
+        tuple(Entry(name, name, "-m 1000 -P 0 -W 0", OVER_TLS, is_tls=True) for name in ("roomcast", "bun-tls")),
+        (Bound("kib_per_connection", "roomcast", 16.0),),
     ),
     Figure(
         "idle-memory",

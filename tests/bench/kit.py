@@ -35,7 +35,7 @@ def measure(entry: Entry, seconds: float) -> Sample:
         UnavailableError: If the server cannot run here.
         CalledProcessError: If the generator was refused or cut off.
     """
-    generator = build("wsload")
+    generator = build("wsload", is_tls=entry.is_tls)
     with running(entry.server, entry.configuration) as server, Watch(server) as watch:
         command = ["taskset", "-c", _GENERATOR_CORE, str(generator), "-p", str(server.port), "-x", str(server.pid)]
         result = subprocess.run(

@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.figures import Configuration
+from tests.certificates import issue
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roomcast-bench"
@@ -47,14 +48,19 @@ class Running:
     """Where Roomcast tells its metrics."""
 
 
-def build(name: str) -> Path:
-    """Compile ``name``.c beside this file, and return the program."""
+def build(name: str, *, is_tls: bool = False) -> Path:
+    """Compile ``name``.c beside this file, with TLS if it is to have any, and return the program."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise UnavailableError("cc, a C compiler, is not on the PATH")
     CACHE.mkdir(parents=True, exist_ok=True)
-    program = CACHE / name
-    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", program, HERE / f"{name}.c"], check=True)
+    program = CACHE / (f"{name}-tls" if is_tls else name)
+    # Libraries stand behind what needs them.
+    options, libraries = (["-DTLS"], ["-lssl", "-lcrypto"]) if is_tls else ([], [])
+    source = HERE / f"{name}.c"
+    command: list[str | Path] = [compiler, "-O2", "-Wall", "-Wextra", *options, "-o", program, source, *libraries]
+    if subprocess.run(command, check=False).returncode:
+        raise UnavailableError(f"{source.name} does not compile" + (" (Debian: libssl-dev)" if is_tls else ""))
     return program
 
 
@@ -91,6 +97,10 @@ def _bun(port: int) -> Command:
     return [str(_from_npm(_BUN) / "bin" / "bun"), str(HERE / "peers" / "bun_relay.js"), str(port)]
 
 
+def _bun_tls(port: int) -> Command:
+    return [*_bun(port), *map(str, issue(CACHE))]
+
+
 def _ws(port: int) -> Command:
     node = shutil.which("node")
     if node is None:
@@ -116,6 +126,7 @@ def _nchan(port: int) -> Command:
 PEERS: dict[str, Callable[[int], Command]] = {
     "floor": _floor,
     "bun": _bun,
+    "bun-tls": _bun_tls,
     "ws": _ws,
     "websockets": _python_peer("websockets", "websockets==17.4", "uvloop==0.23.0"),
     "picows": _python_peer("picows", "picows==2.3.1", "uvloop==0.23.0"),
@@ -182,6 +193,9 @@ def running(server: str, configuration: Configuration) -> Iterator[Running]:
         with _process(PEERS[server](port), port) as process:
             yield Running(process.pid, port, None)
         return
+    if "tls" in configuration:
+        files = issue(CACHE)
+        configuration = {**configuration, "tls": {"certificate": str(files.certificate), "key": str(files.key)}}
     admin_port = _free_port()
     # A goodbye spread over seconds is not what is measured here.
     doors: Configuration = {"server": {"port": port, "drain_s": 0}, "admin": {"port": admin_port}}

@@ -1,4 +1,5 @@
 /* A load generator for relays that broadcast by path: one thread, one epoll, no library.
+ * Compiled with -DTLS it speaks nothing but TLS, and takes OpenSSL for that.
  *
  * It opens ROOMS x MEMBERS WebSockets, lets the first PUBLISHERS of each room publish, and
  * reads what arrives at all of them. It prints one JSON line: deliveries, latencies, and
@@ -34,6 +35,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+#endif
 
 enum { STAMP_SIZE = 18, HEAD_MAX = 14, PONG_MAX = 6 + 125, LATENCIES_MAX = 4000000, READ_SIZE = 1 << 20 };
 enum { OPCODE_BINARY = 2, OPCODE_CLOSE = 8, OPCODE_PING = 9, COMPRESSED = 0x40 };
@@ -49,6 +53,9 @@ static struct {
 
 struct member {
   int fd;
+#ifdef TLS
+  SSL *tls;
+#endif
   bool is_publisher;
   int heard;                /* deliveries that do not yet pay for another message */
   int owed;                 /* messages to publish once the socket takes bytes again */
@@ -101,6 +108,46 @@ static long server_rss_kib(void) {
   fclose(file);
   return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
+
+/* ---- The connection: as the calls of a socket, whatever is below ---- */
+
+#ifdef TLS
+/* What OpenSSL wants to have called again is, with the same bytes: the same frame, or the same buffer. */
+static ssize_t result(struct member *m, int n) {
+  if (n > 0)
+    return n;
+  int error = SSL_get_error(m->tls, n);
+  if (error == SSL_ERROR_ZERO_RETURN)
+    return 0;
+  errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+  return -1;
+}
+
+static ssize_t give(struct member *m, const void *data, size_t size) { return result(m, SSL_write(m->tls, data, size)); }
+
+static ssize_t take(struct member *m, void *buffer, size_t size) { return result(m, SSL_read(m->tls, buffer, size)); }
+
+static void begin(struct member *m) {
+  static SSL_CTX *context;
+  if (!context) {
+    context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+    /* Relays are compared, not the ciphers that they prefer. */
+    SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
+  }
+  m->tls = SSL_new(context);
+  SSL_set_fd(m->tls, m->fd);
+  if (SSL_connect(m->tls) != 1)
+    fail("TLS");
+}
+#else
+static ssize_t give(struct member *m, const void *data, size_t size) { return write(m->fd, data, size); }
+
+static ssize_t take(struct member *m, void *buffer, size_t size) { return recv(m->fd, buffer, size, 0); }
+
+static void begin(struct member *m) { (void)m; }
+#endif
 
 /* ---- Publishing ---- */
 
@@ -173,7 +220,7 @@ static bool load_frame(struct member *m) {
 /* Write until nothing is owed or the kernel takes no more; then EPOLLOUT goes on from here. */
 static void drain(struct member *m) {
   while (m->sent < m->frame_size || load_frame(m)) {
-    ssize_t n = write(m->fd, m->frame + m->sent, m->frame_size - m->sent);
+    ssize_t n = give(m, m->frame + m->sent, m->frame_size - m->sent);
     if (n < 0 && errno != EAGAIN)
       fail("write");
     m->sent += n > 0 ? n : 0;
@@ -270,7 +317,7 @@ static void read_member(struct member *m) {
   size_t kept = m->inbox_size;
   if (kept)
     memcpy(buffer, m->inbox, kept);
-  ssize_t n = recv(m->fd, buffer + kept, sizeof buffer - kept, 0);
+  ssize_t n = take(m, buffer + kept, sizeof buffer - kept);
   if (n < 0 && errno == EAGAIN)
     return;
   if (n <= 0)
@@ -312,12 +359,12 @@ static void shake_hands(struct member *m, int room) {
                       "Origin: %s\r\n%s\r\n",
                       path, want.port, want.origin,
                       want.offers_deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
-  if (write(m->fd, head, size) != size)
+  if (give(m, head, size) != size)
     fail("handshake");
   size_t got = 0;
   char *end = NULL;
   while (!end) {
-    ssize_t n = recv(m->fd, head + got, sizeof head - 1 - got, 0);
+    ssize_t n = take(m, head + got, sizeof head - 1 - got);
     if (n <= 0)
       fail("handshake");
     head[got += n] = 0;
@@ -338,6 +385,7 @@ static void join(int number) {
   struct member *m = &members[number];
   int place = number % want.members;
   m->fd = connected_socket(number);
+  begin(m);
   shake_hands(m, number / want.members);
   fcntl(m->fd, F_SETFL, O_NONBLOCK);
   m->is_publisher = place < want.publishers;

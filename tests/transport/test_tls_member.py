@@ -18,6 +18,7 @@ from roomcast.relay.reasons import Reason
 from roomcast.relay.rules import RoomRules
 from roomcast.transport.formats import Rfc6455Format
 from roomcast.transport.keepalive import KeepAlive
+from roomcast.transport.kernel import queued_bytes
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
 from roomcast.transport.tls_member import TlsMember
@@ -130,6 +131,14 @@ def test_write_deadline_runs_for_a_rest_that_nobody_else_is_owed(seat: Seat) -> 
     seat.keep_alive.sweep()
 
     assert seat.ended(Reason.WRITE_TIMEOUT)
+
+
+def test_rest_is_counted_with_what_the_kernel_keeps(seat: Seat) -> None:
+    seat.fill()
+
+    [held_bytes] = seat.hub.budget.waiting.values()
+
+    assert held_bytes == queued_bytes(seat.ends.ours) + len(seat.ends.ours.unsent)
 
 
 def test_close_frame_goes_behind_the_rest_and_the_end_of_tls_behind_the_close_frame(seat: Seat) -> None:

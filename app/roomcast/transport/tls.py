@@ -148,16 +148,15 @@ class TlsSocket:
         if self._is_ended:
             return b""
         received = self._raw.recv(size)
-        if not received:
-            # Whether it was announced (close_notify) does not matter here: a
-            # WebSocket that was cut off has no close frame.
-            return b""
-        if self._is_shut:
-            # Whoever reads now throws it away: it is not worth decrypting.
+        if not received or self._is_shut:
+            # An end that was not announced (close_notify) is one as well: what it
+            # cut off has no close frame. And behind our own end whoever reads
+            # throws away what comes: it is not worth decrypting.
             return received
         self._incoming.write(received)
         data = self._decrypt()
-        self._empty_buffers()
+        if self._outgoing.pending or self._incoming.pending:
+            self._empty_buffers()
         if data:
             self._barren_bytes = 0
             return data
@@ -178,14 +177,20 @@ class TlsSocket:
         """
         if self.unsent and not self.flush():
             raise BlockingIOError
-        if len(data) <= RECORD_BYTES:
-            self._seal(data)
-            return len(data)
-        view, taken = memoryview(data), 0
+        if len(data) > RECORD_BYTES:
+            return self._send_pieces(memoryview(data))
+        try:
+            self._tls.write(data)
+        finally:
+            # Also what a write that failed has left: it is for this peer only.
+            sealed = self._outgoing.read()
+        self._push(sealed)
+        return len(data)
+
+    def _send_pieces(self, view: memoryview) -> int:
+        taken = 0
         while taken < len(view) and not self.unsent:
-            piece = view[taken : taken + RECORD_BYTES]
-            self._seal(piece)
-            taken += len(piece)
+            taken += self.send(view[taken : taken + RECORD_BYTES])
         return taken
 
     def flush(self) -> bool:
@@ -216,14 +221,6 @@ class TlsSocket:
             self._tls.unwrap()
         self._empty_buffers()
 
-    def _seal(self, piece: bytes | memoryview) -> None:
-        try:
-            self._tls.write(piece)
-        finally:
-            # Also what a write that failed has left: it is for this peer only.
-            sealed = self._outgoing.read()
-        self._push(sealed)
-
     def _push(self, sealed: bytes) -> None:
         """Write records, all that is unsent being the first of them."""
         try:
@@ -234,7 +231,7 @@ class TlsSocket:
 
     def _decrypt(self) -> bytes:
         """Return all data in what was received."""
-        parts = []
+        data = b""
         try:
             # A read returns the data of one record, and asks for as much as one can hold:
             # so nothing stays behind in OpenSSL, where no watcher would see it.
@@ -243,13 +240,13 @@ class TlsSocket:
                 if not part:
                     self._end()
                     break
-                parts.append(part)
+                data += part
         except ssl.SSLWantReadError:
             # The rest of a record is still to come.
             pass
         except ssl.SSLError:
             self._end()
-        return b"".join(parts)
+        return data
 
     def _empty_buffers(self) -> None:
         """Leave nothing to the next connection: drop what OpenSSL will not read, write what it has to say."""

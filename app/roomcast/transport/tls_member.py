@@ -23,13 +23,15 @@ class TlsMember(WebSocketMember):
 
     def offer(self, data: bytes) -> int:
         """Write what the kernel takes of ``data``, to the end of a record."""
+        if self._is_waiting:
+            return -1 if self._is_dead else 0
         taken = super().offer(data)
         if self._raw.unsent:
             self.want_write()
         return taken
 
     def kernel_bytes(self) -> int:
-        """Return what the kernel keeps, and what waits for it here."""
+        """Return what the kernel keeps, and what is kept for it here: it is nobody else's either."""
         return super().kernel_bytes() + len(self._raw.unsent)
 
     def _write_own(self) -> bool:

@@ -1,7 +1,9 @@
-// Bun's own WebSocket server (uWebSockets, C++), rooms as its topics. Usage: bun bun_relay.js PORT
+// Bun's own WebSocket server (uWebSockets, C++), rooms as its topics. Usage: bun bun_relay.js PORT [CERTIFICATE KEY]
+const [port, certificate, key] = process.argv.slice(2);
 const server = Bun.serve({
   hostname: "127.0.0.1",
-  port: Number(process.argv[2]),
+  port: Number(port),
+  tls: certificate ? { cert: Bun.file(certificate), key: Bun.file(key) } : undefined,
   fetch(request, server) {
     const room = new URL(request.url).pathname;
     if (server.upgrade(request, { data: { room } })) return undefined;
