@@ -39,7 +39,7 @@ class RelayProcess:
             record: Record = json.loads(line)
             if record["event"] == event:
                 return record
-        raise AssertionError(f"the relay ended with status {self.process.wait()} after {self.output}")
+        raise AssertionError(f"the relay ended with {self.process.wait()} after {self.output}: {self.errors()}")
 
     def send_signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

@@ -30,6 +30,9 @@ def arguments() -> argparse.Namespace:
         "--quick", action="store_true", help=f"{QUICK_MESSAGES} messages in each case of 12 and 13, not 1000"
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="how many relays at a time (1)")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the relay, as in limits.fragments_max=10"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every verdict")
     chosen = parser.parse_args()
     try:
@@ -39,10 +42,10 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def judge(cases: Sequence[str], messages: int | None) -> suite.Batch:
+def judge(cases: Sequence[str], chosen: argparse.Namespace) -> suite.Batch:
     """Run some cases, and say what they came to."""
     began_s = time.monotonic()
-    batch = suite.run(cases, messages=messages, hear=tell)
+    batch = suite.run(cases, *chosen.set, messages=QUICK_MESSAGES if chosen.quick else None, hear=tell)
     lasted_s = time.monotonic() - began_s
     memory = f"the relay grew by {batch.grown_bytes / MIB:.1f} MiB"
     if batch.grown_bytes > suite.GROWTH_MAX_BYTES:
@@ -65,9 +68,8 @@ def main() -> int:
     except RuntimeError as error:
         print(f"The testsuite cannot be run: {error}", file=sys.stderr)
         return 2
-    messages = QUICK_MESSAGES if chosen.quick else None
     with ThreadPoolExecutor(chosen.jobs) as pool:
-        done = list(pool.map(lambda cases: judge(cases, messages), batches(chosen.cases)))
+        done = list(pool.map(lambda cases: judge(cases, chosen), batches(chosen.cases)))
     by_case = {verdict.case: verdict for batch in done for verdict in batch.verdicts}
     verdicts = [by_case[case] for case in chosen.cases]
     print(f"\n{table(verdicts)}\n\n{len(verdicts)} cases: {count(verdicts)}")

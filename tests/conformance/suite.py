@@ -59,17 +59,24 @@ def install() -> Path:
 
 
 def run(
-    cases: Sequence[str], *, messages: int | None = None, hear: Callable[[Verdict], object] = lambda _: None
+    cases: Sequence[str],
+    *assignments: str,
+    messages: int | None = None,
+    hear: Callable[[Verdict], object] = lambda _: None,
 ) -> Batch:
     """Let the suite try these cases on a relay whose rooms echo.
 
     Args:
         cases: Their numbers.
+        assignments: ``section.key=value``, for what is to be otherwise than in ``relay.toml``.
         messages: How many each case of the groups 12 and 13 sends; None for the suite's own 1000.
         hear: Called with each verdict as soon as it is there.
     """
     said: dict[str, Verdict] = {}
-    with relay_process(config=CONFIGURATION) as relay, tempfile.TemporaryFile("w+", errors="replace") as errors:
+    with (
+        relay_process(*assignments, config=CONFIGURATION) as relay,
+        tempfile.TemporaryFile("w+", errors="replace") as errors,
+    ):
         before_bytes = relay.resident_bytes()
         with _client(_order(relay, cases, messages), errors) as lines:
             for line in lines:

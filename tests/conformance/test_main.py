@@ -30,6 +30,15 @@ def test_command_ends_with_a_table_and_writes_what_was_said(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.timeout(TIMEOUT_S)
+def test_one_verdict_that_is_not_what_it_should_be_is_told_and_is_the_status() -> None:
+    done = run("1.1.1", "1.1.2", "--set", "limits.message_max_bytes=10")
+
+    assert done.returncode == 1
+    assert done.stdout.startswith("1.1.2: FAILED, close code 1009: ")
+    assert done.stdout.endswith("2 cases: 1 OK, 1 FAILED\n")
+
+
 def test_case_that_there_is_not_is_refused_with_the_groups() -> None:
     done = run("8.1.1")
 

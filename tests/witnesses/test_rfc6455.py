@@ -18,6 +18,9 @@ each_client = pytest.mark.parametrize("name", RFC6455)
 MIB = 1 << 20
 LAG_MAX_BYTES = 8 * LARGE
 
+# From the first byte on, so that short messages are compressed as well.
+DEFLATE = "[deflate]\nenabled = true\nmin_bytes = 1\n"
+
 
 class Join(Protocol):
     """The fixture that starts clients."""
@@ -191,3 +194,38 @@ def fall_behind(relay: Relay, publisher: Rfc6455Client) -> int:
 )
 def test_refusal_is_understood(serve: Serve, join: Join, name: str, settings: str, path: str, status: int) -> None:
     assert join(name, serve(settings), path).opening == f"refused {status}"
+
+
+@each_client
+def test_conversation_is_the_same_when_it_is_compressed(serve: Serve, join: Join, name: str) -> None:
+    relay = serve(DEFLATE + rooms(message_max_bytes=MIB))
+    witness, ada = join(name, relay), relay.join()
+
+    converse(witness, ada, may_fragment=RFC6455[name].may_fragment)
+
+    assert relay.counters.deflated_messages > 0
+    # Of the two who sent a mebibyte, one has compressed it.
+    assert MIB < relay.counters.received_bytes < 2 * MIB
+
+
+def converse(witness: Witness, ada: Rfc6455Client, *, may_fragment: bool) -> None:
+    """Say and hear one of each kind, in both directions where there are two, and then goodbye."""
+    for text in ("hello", "", "Aé€𝄞", "0123456789abcdef" * (MIB // 16)):
+        witness.do(f"text {text}")
+        assert ada.hear() == text
+        ada.say(text)
+        assert witness.hear() == f"text {text}"
+
+    witness.do("bytes 00ff80")
+    assert ada.read_frame() == Frame(BINARY, b"\x00\xff\x80")
+    ada.wire.send(frame(BINARY, b"\x00\xff\x80"))
+    assert witness.hear() == "bytes 00ff80"
+
+    if may_fragment:
+        witness.do("fragments in |three| frames")
+        assert ada.hear() == "in three frames"
+
+    witness.do("ping there?")
+    assert witness.hear() == "pong there?"
+    witness.do("close 3001 enough")
+    assert witness.hear() in {"closed 3001 peer", "closed 3001"}
