@@ -27,6 +27,8 @@ class RelayProcess:
         self.output: list[str] = []
         """Its log so far, as far as it was read."""
         serving = self.wait_for("serving")
+        self.scheme: str = serving["rooms"][0].partition(":")[0]
+        """ws, or wss where it has a certificate."""
         self.address = _address(serving["rooms"][0])
         self.private_address = _address(serving["metrics"])
         self.chat_page: str = serving.get("chat", "")

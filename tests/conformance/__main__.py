@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from tests.certificates import issue
 from tests.conformance import suite
 from tests.conformance.cases import batches, matching
 from tests.conformance.verdicts import Verdict, count, table
@@ -33,6 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the relay, as in limits.fragments_max=10"
     )
+    parser.add_argument("--tls", action="store_true", help="over TLS, with a certificate that is made for it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every verdict")
     chosen = parser.parse_args()
     try:
@@ -60,6 +63,14 @@ def tell(verdict: Verdict) -> None:
         print(f"{verdict.case}: {verdict.verdict}, close code {verdict.close_code}: {verdict.why}", flush=True)
 
 
+def run(chosen: argparse.Namespace) -> list[suite.Batch]:
+    """Run all cases that were asked for, some batches beside each other."""
+    with TemporaryDirectory() as directory, ThreadPoolExecutor(chosen.jobs) as pool:
+        if chosen.tls:
+            chosen.set += issue(Path(directory)).assignments
+        return list(pool.map(lambda cases: judge(cases, chosen), batches(chosen.cases)))
+
+
 def main() -> int:
     """Run the cases, print the table."""
     chosen = arguments()
@@ -68,8 +79,7 @@ def main() -> int:
     except RuntimeError as error:
         print(f"The testsuite cannot be run: {error}", file=sys.stderr)
         return 2
-    with ThreadPoolExecutor(chosen.jobs) as pool:
-        done = list(pool.map(lambda cases: judge(cases, chosen), batches(chosen.cases)))
+    done = run(chosen)
     by_case = {verdict.case: verdict for batch in done for verdict in batch.verdicts}
     verdicts = [by_case[case] for case in chosen.cases]
     print(f"\n{table(verdicts)}\n\n{len(verdicts)} cases: {count(verdicts)}")

@@ -92,7 +92,7 @@ def run(
 def _order(relay: RelayProcess, cases: Sequence[str], messages: int | None) -> dict[str, Any]:
     host, port = relay.address
     return {
-        "url": f"ws://{host}:{port}/rooms/{{case}}",
+        "url": f"{relay.scheme}://{host}:{port}/rooms/{{case}}",
         "cases": list(cases),
         "messages": messages,
         "case_timeout_s": _CASE_TIMEOUT_S,

@@ -6,16 +6,11 @@ library that spoke this dialect, and two that still do, in Perl and in Java.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Protocol
-
 import pytest
 
-from tests.running import Relay, Serve
-from tests.transport.rooms import LOBBY
+from tests.running import Serve
 from tests.wire import BINARY, TEXT, frame
-from tests.witnesses.witness import HIXIE76, RFC6455, Witness, started, url
+from tests.witnesses.witness import DEFLATE, HIXIE76, Join
 
 each_client = pytest.mark.parametrize("name", HIXIE76)
 
@@ -23,26 +18,10 @@ each_client = pytest.mark.parametrize("name", HIXIE76)
 ANY_ORIGIN = '[origins]\nallow = ["*"]\n'
 
 
-class Join(Protocol):
-    """The fixture that starts clients."""
-
-    def __call__(self, name: str, relay: Relay, path: str = LOBBY) -> Witness: ...
-
-
-@pytest.fixture
-def join() -> Iterator[Join]:
-    """Start a client; all are ended with the test, before the relay is."""
-    with ExitStack() as clients:
-
-        def start(name: str, relay: Relay, path: str = LOBBY) -> Witness:
-            return clients.enter_context(started((HIXIE76 | RFC6455)[name], url(relay, path)))
-
-        yield start
-
-
 @each_client
 def test_text_goes_both_ways_between_the_years(serve: Serve, join: Join, name: str) -> None:
-    relay = serve(ANY_ORIGIN)
+    # Compressed for the one and not for the other.
+    relay = serve(ANY_ORIGIN + DEFLATE)
     old, new = join(name, relay), join("websockets", relay)
 
     for text in ("hello", "Aé€𝄞", "x" * 126):

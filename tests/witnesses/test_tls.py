@@ -7,27 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import authority
 from tests.running import TLS, Relay, Serve
 from tests.transport.rooms import LARGE, numbered, rooms
 from tests.wire import HANG_S, HOST
 from tests.witnesses.witness import RFC6455, started, url
 
 pytestmark = pytest.mark.parametrize("serve", [TLS], indirect=True)
-
-
-@pytest.fixture
-def authority_file(tmp_path: Path) -> Path:
-    path = tmp_path / "authority.pem"
-    authority().cert_pem.write_to_path(str(path))
-    return path
-
-
-@pytest.fixture
-def trusted(authority_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let programs that are started trust the tests' authority: those on OpenSSL, and Node's."""
-    for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"):
-        monkeypatch.setenv(name, str(authority_file))
 
 
 @pytest.mark.usefixtures("trusted")

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from threading import Timer
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from tests import python27
 from tests.running import Relay
@@ -41,6 +41,9 @@ PROGRAMS: Final = HERE / "programs"
 
 # Where tests/install/tools.sh puts what does not come from PyPI.
 INSTALLED: Final = Path(sys.prefix) / "witnesses"
+
+# From the first byte on, so that short messages are compressed as well.
+DEFLATE: Final = "[deflate]\nenabled = true\nmin_bytes = 1\n"
 
 Command = list[str | Path]
 
@@ -133,6 +136,12 @@ class Witness:
             self._errors.seek(0)
             raise AssertionError(f"{self._process.args!r} said nothing, but: {self._errors.read()[-2000:]}")
         return line.rstrip("\n")
+
+
+class Join(Protocol):
+    """The fixture that starts clients by their names."""
+
+    def __call__(self, name: str, relay: Relay, path: str = LOBBY, *subprotocols: str) -> Witness: ...
 
 
 def url(relay: Relay, path: str = LOBBY) -> str:
