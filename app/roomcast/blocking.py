@@ -41,7 +41,7 @@ from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.hixie76 import KEY3_SIZE, challenge_response
-from roomcast.protocol.rfc6455 import accept_token
+from roomcast.protocol.upgrade import accept_token
 
 __all__ = [
     "MESSAGE_MAX_BYTES",

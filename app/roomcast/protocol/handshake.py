@@ -15,7 +15,7 @@ from __future__ import annotations
 import binascii
 from enum import StrEnum
 
-from roomcast.protocol import hixie76, rfc6455
+from roomcast.protocol import hixie76, upgrade
 from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.http import Request
@@ -73,7 +73,7 @@ def accept(request: Request, dialect: Dialect, *, is_secure: bool = False, agree
     """
     if dialect is Dialect.HIXIE76:
         return hixie76.accept(request, is_secure=is_secure)
-    return rfc6455.accept(request, agreement)
+    return upgrade.accept(request, agreement)
 
 
 def _check_rfc6455(request: Request) -> None:
@@ -93,7 +93,7 @@ def _check_rfc6455(request: Request) -> None:
         raise HandshakeError(
             f"Sec-WebSocket-Key is not {_KEY_SIZE} bytes in base64", fault=HandshakeFault.BAD_FIRST_SECURITY_KEY
         )
-    rfc6455.subprotocols(request)
+    upgrade.subprotocols(request)
 
 
 def _is_key(key: str) -> bool:
