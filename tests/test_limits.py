@@ -9,6 +9,7 @@ and their neighbours.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -136,6 +137,41 @@ def message_of_the_size_and_one_byte_more(relay: Relay) -> Iterator[None]:
     check_echoed(member, [b"x" * 1000], frame(BINARY, b"x" * 1000))
     yield
     check_closed(member, frame(BINARY, b"x" * 1001), 1009, "too_big")
+
+
+def inflated_message_of_the_size_and_one_byte_more(relay: Relay) -> Iterator[None]:
+    member = relay.join(LOBBY, "Sec-WebSocket-Extensions: permessage-deflate")
+    # Less than a tenth of the limit arrives: what counts is what comes out of it.
+    check_echoed(member, [bytes(1000)], compressed(bytes(1000)))
+    yield
+    check_closed(member, compressed(bytes(1001)), 1009, "too_big")
+
+
+def compressed(payload: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-15)
+    deflated = (stream.compress(payload) + stream.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\x00\x00\xff\xff")
+    assert len(deflated) < 100
+    first, *rest = frame(BINARY, deflated)
+    return bytes([first | 0x40, *rest])
+
+
+def hixie76_message_of_the_size_and_one_byte_more(relay: Relay) -> Iterator[None]:
+    old = relay.join_hixie76()
+    old.say("x" * 1000)
+    assert old.hear() == "x" * 1000
+    yield
+    old.say("x" * 1001)
+    old.read_goodbye()
+
+
+def hixie76_frames_that_are_discarded_and_more(relay: Relay) -> Iterator[None]:
+    old = relay.join_hixie76()
+    old.wire.send(b"\x80\x00\x01\xff")
+    old.say("still here")
+    assert old.hear() == "still here"
+    yield
+    old.wire.send(b"\x80\x00" * 50)
+    old.read_goodbye()
 
 
 def three_fragments_and_four(relay: Relay) -> Iterator[None]:
@@ -302,6 +338,24 @@ CASES = [
     Case("members_max", "refused", rooms(members_max=2), second_member_and_third),
     Case(
         "message_max_bytes", "closed", rooms(echo=True, message_max_bytes=1000), message_of_the_size_and_one_byte_more
+    ),
+    Case(
+        "message_max_bytes",
+        "closed",
+        rooms(echo=True, message_max_bytes=1000) + "[deflate]\nenabled = true\nmin_bytes = 4096",
+        inflated_message_of_the_size_and_one_byte_more,
+    ),
+    Case(
+        "message_max_bytes",
+        "closed",
+        rooms(echo=True, message_max_bytes=1000),
+        hixie76_message_of_the_size_and_one_byte_more,
+    ),
+    Case(
+        "control_frames_per_s",
+        "closed",
+        rooms(echo=True, control_frames_per_s=1),
+        hixie76_frames_that_are_discarded_and_more,
     ),
     Case("fragments_max", "closed", rooms(echo=True) + "[limits]\nfragments_max = 3", three_fragments_and_four),
     Case("control_frames_per_s", "closed", rooms(control_frames_per_s=1), burst_of_pings_and_more),
