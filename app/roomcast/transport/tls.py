@@ -244,7 +244,8 @@ class TlsSocket:
         except ssl.SSLWantReadError:
             # The rest of a record is still to come.
             pass
-        except ssl.SSLError:
+        except OSError:
+            # Of which SSLError is one: a record that was forged, an alert.
             self._end()
         return data
 
