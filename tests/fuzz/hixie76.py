@@ -11,16 +11,24 @@
 import re
 from collections.abc import Iterable, Iterator
 from math import inf
+from typing import NamedTuple
 
 from roomcast.protocol.events import Close, Event, Failed, Message
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.hixie76 import Decoder
 from tests.fuzz import script
-from tests.fuzz.bounds import check_words, kept_bytes
+from tests.fuzz.bounds import check_words, kept_bytes, standing_rates
 from tests.protocol.clients import told
 
-LIMITS = (0, 1, 16, 200)
-"""``message_max_bytes``."""
+
+class Setup(NamedTuple):
+    """What a decoder is made with."""
+
+    message_max_bytes: int
+    frames_per_s: int = 0
+
+
+SETUPS = (Setup(0), Setup(1), Setup(16), Setup(200), Setup(0, frames_per_s=2))
 
 LENGTH_MAX_BYTES = 9
 
@@ -31,17 +39,20 @@ _LENGTH = re.compile(rb"[\x80-\xff]{0,8}[\x00-\x7f]")
 def check(data: bytes) -> None:
     """Feed a decoder with what the input says, and hold it to its promises."""
     asked = script.read(data)
-    limit = asked.choose(LIMITS)
-    whole = decode([asked.stream], limit)
-    assert told(decode(asked.pieces(), limit)) == told(whole), "the events depend on how the bytes are cut"
-    assert say(whole) == list(read_at_once(asked.stream, limit)), "the events are not those of the draft"
+    setup = asked.choose(SETUPS)
+    whole = decode([asked.stream], setup)
+    assert told(decode(asked.pieces(), setup)) == told(whole), "the events depend on how the bytes are cut"
+    if not setup.frames_per_s:
+        expected = list(read_at_once(asked.stream, setup.message_max_bytes))
+        assert say(whole) == expected, "the events are not those of the draft"
     for event in whole:
-        check_event(event, limit)
+        check_event(event, setup.message_max_bytes)
 
 
-def decode(pieces: Iterable[bytes], limit: int) -> list[Event]:
+def decode(pieces: Iterable[bytes], setup: Setup) -> list[Event]:
     """Return all events of a stream that arrives in these pieces, or of as much of it as is listened to."""
-    decoder = Decoder(message_max_bytes=limit, frame_counts=[0] * 16)
+    limit = setup.message_max_bytes
+    decoder = Decoder(message_max_bytes=limit, frame_counts=[0] * 16, rates=standing_rates(setup.frames_per_s))
     events: list[Event] = []
     arrived_bytes = 0
     for piece in pieces:
@@ -132,3 +143,4 @@ def seeds() -> Iterator[bytes]:
         yield script.write(stream)
         yield script.write(stream, 1, choice=2)
         yield script.write(stream, 3, 2, choice=3)
+    yield script.write(b"\x80\x00" * 3 + b"\x01\xff" * 2, 3, choice=4)

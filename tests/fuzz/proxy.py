@@ -89,7 +89,8 @@ def _lines() -> Iterator[bytes]:
         b"UNKNOWN whatever " + b"f" * 80,
         b"TCP4 203.0.113.9 ::1 1 2",
         b"TCP4 203.0.113.09 192.0.2.1 1 2",
-        b"TCP4 203.0.113.9 192.0.2.1 01 65536",
+        b"TCP4 203.0.113.9 192.0.2.1 01 2",
+        b"TCP4 203.0.113.9 192.0.2.1 65535 65536",
         b"UNKNOWN" + b"f" * 100,
     ):
         yield b"PROXY " + line + b"\r\nGET / HTTP/1.1\r\n"

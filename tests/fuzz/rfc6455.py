@@ -17,14 +17,10 @@ from roomcast.protocol.errors import FrameError
 from roomcast.protocol.events import Close, Event, Failed, Message, More, Ping, Pong
 from roomcast.protocol.frames import CONTROL_PAYLOAD_MAX_BYTES, CloseCode, Opcode, may_be_received
 from roomcast.protocol.rfc6455 import INFLATED_PER_TURN_BYTES, Decoder
-from roomcast.transport.frame_rates import FrameRates
 from tests.fuzz import script
-from tests.fuzz.bounds import check_words, kept_bytes
+from tests.fuzz.bounds import check_words, kept_bytes, standing_rates
 from tests.fuzz.witness import check_agreement
-from tests.idle import idle_reports
 from tests.protocol.clients import deflated, frame, told
-
-EVERY_LIMIT_HOLDS = idle_reports()
 
 
 class Setup(NamedTuple):
@@ -77,13 +73,11 @@ def check(data: bytes) -> None:
 def decode(pieces: Iterable[bytes], setup: Setup) -> list[Event]:
     """Return all events of a stream that arrives in these pieces, or of as much of it as is listened to."""
     counts = [0] * 16
-    # A clock that stands: as if all of the stream came at once.
-    rates = FrameRates(setup.frames_per_s, setup.frames_per_s, lambda: 1.0, EVERY_LIMIT_HOLDS)
     decoder = Decoder(
         message_max_bytes=setup.message_max_bytes,
         fragments_max=setup.fragments_max,
         frame_counts=counts,
-        rates=rates,
+        rates=standing_rates(setup.frames_per_s),
         may_inflate=setup.may_inflate,
     )
     events: list[Event] = []
@@ -154,6 +148,12 @@ def seeds() -> Iterator[bytes]:
     for number, stream in enumerate(_compressed()):
         yield script.write(stream, choice=8 + number % 4)
         yield script.write(stream, 1, choice=8 + (number + 1) % 4)
+    # Enough for a pause in the middle of a segment; blocks that end the stream, one too many.
+    yield script.write(_frame(Opcode.BINARY, deflated(bytes(69_000)), is_compressed=True) * 5, choice=11)
+    yield script.write(_frame(Opcode.BINARY, b"\x03\x00" * 66, is_compressed=True), 50, choice=8)
+    four = _frame(Opcode.TEXT, is_final=False) + _frame(Opcode.CONTINUATION, is_final=False) * 3
+    yield script.write(four, 1, choice=2)
+    yield script.write(four, choice=6)
     yield script.write(_frame(Opcode.PING) * 3 + _frame(Opcode.PONG) * 3, choice=7)
     yield script.write(_frame(Opcode.TEXT, is_final=False) + _frame(Opcode.CONTINUATION, is_final=False) * 5, choice=7)
     yield script.write(bytes.fromhex("818537fa213d7f9f4d5158"), 2, 5)

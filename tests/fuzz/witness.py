@@ -106,7 +106,9 @@ def differences(stream: bytes, *, message_max_bytes: int, may_inflate: bool = Fa
         message.append(frame.data)
         if ours != theirs:
             at_the_end = witness.receive(_END_OF_MESSAGE)
-            yield Difference(tuple(message), tuple(ours), tuple(theirs), tuple(at_the_end), may_inflate)
+            yield Difference(
+                tuple(message), tuple(ours), tuple(theirs), tuple(at_the_end), message_max_bytes, may_inflate
+            )
             return
         if decoder.is_over:
             return

@@ -1,8 +1,10 @@
 """What may be held for laggards: at which byte nobody more is kept, and at which somebody is shed."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from roomcast.relay.budget import LOOK_AFTER_BYTES, Budget
+from roomcast.relay.budget import CALM_SHARE, LOOK_AFTER_BYTES, TIGHT_SHARE, Budget
 from roomcast.relay.log import Log
 from tests.relay.fake_wire import BracketFormat, FakeMember
 
@@ -125,3 +127,36 @@ def test_nobody_looks_where_there_is_no_limit_or_nothing_to_see(limit_bytes: int
 
     assert budget.unlooked_bytes > 1 << 60
     assert not budget.is_full
+
+
+# Whatever is charged
+
+
+@given(
+    limit_bytes=st.sampled_from([0, 100]),
+    steps=st.lists(st.tuples(st.sampled_from(["log", "member", "release"]), st.integers(0, 2), st.integers(0, 60))),
+)
+def test_what_is_held_is_the_sum_of_the_last_figures_and_fullness_has_a_memory(
+    limit_bytes: int, steps: list[tuple[str, int, int]]
+) -> None:
+    budget = Budget(limit_bytes)
+    logs, members = [Log() for _ in range(3)], [FakeMember(BracketFormat()) for _ in range(3)]
+    held: dict[tuple[str, int], int] = {}
+    is_full = False
+
+    for step, number, size_bytes in steps:
+        if step == "log":
+            budget.charge_log(logs[number], size_bytes)
+            held["log", number] = size_bytes
+        elif step == "member":
+            budget.charge_member(members[number], size_bytes)
+            held["member", number] = size_bytes
+        else:
+            budget.release_member(members[number])
+            held.pop(("member", number), None)
+
+        total = sum(held.values())
+        is_full = limit_bytes > 0 and total > limit_bytes * (CALM_SHARE if is_full else 1)
+        assert (budget.held_bytes, budget.is_full) == (total, is_full)
+        assert budget.is_tight == (limit_bytes > 0 and total >= limit_bytes * TIGHT_SHARE)
+        assert set(budget.waiting) == {members[number] for kind, number in held if kind == "member"}
