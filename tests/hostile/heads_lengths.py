@@ -41,6 +41,7 @@ _LENGTHS: Final = {
     "two numbers with a blank": "0 0",
     "two equal numbers in a list": "0, 0",
     "two equal numbers in a list without a blank": "0,0",
+    "two equal numbers in a list, far apart": "0" + " " * 15_000 + ",0",
     "two numbers in a list": "0, 5",
     "a list that ends empty": "0,",
     "a list that begins empty": ",0",

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -94,6 +95,15 @@ REFUSED_HEADER_LINES = {
     "two lengths in a line": (b"Content-Length: 0, 0\r\n", "there is more than one Content-Length"),
     "length beyond every integer": (b"Content-Length: " + b"9" * 5000 + b"\r\n", "in a form that cannot be read"),
     "negative length": (b"Content-Length: -1\r\n", "in a form that cannot be read"),
+}
+
+BLANKS = b" " * 1_000_000
+LONG_LINES = {
+    "blanks between two lengths": b"Content-Length: 0" + BLANKS + b",0\r\n",
+    "blanks behind a length": b"Content-Length: 0" + BLANKS + b"\r\n",
+    "lengths": b"Content-Length: 0" + b",0" * 500_000 + b"\r\n",
+    "blanks in a value": b"A: b" + BLANKS + b"c\r\n",
+    "tokens": b"Connection: " + b"a, " * 300_000 + b"\r\n",
 }
 
 HOSTS = [
@@ -315,6 +325,16 @@ def test_announced_eight_bytes_are_left_to_the_dialect() -> None:
     decoder.receive(with_lines(HIXIE_KEYS + b"Content-Length: 8\r\n") + b"^n:ds[4U\x00hi\xff")
 
     assert decoder.rest == b"^n:ds[4U\x00hi\xff"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("line", LONG_LINES.values(), ids=LONG_LINES)
+def test_longest_head_there_may_be_is_judged_in_time_that_grows_no_faster_than_it(line: bytes) -> None:
+    # The most that head_max_bytes can be. What looked at each byte again for each byte would take an hour.
+    decoder = HeadDecoder(1 << 20, 100)
+
+    with suppress(HandshakeError):
+        assert decoder.receive(with_lines(line)) is not None
 
 
 def test_head_as_long_as_the_limit_passes() -> None:
