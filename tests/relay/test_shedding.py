@@ -257,3 +257,19 @@ def test_memory_is_looked_at_when_so_much_was_written_and_not_before(relay: Rela
     relay.loop.run_dry()
 
     assert (before, container.looks, member.ending) == (0, 1, None)
+
+
+def test_memory_is_looked_at_too_when_so_much_was_written_to_those_who_sent_in_the_same_pass(
+    relay: Relay, container: Container
+) -> None:
+    room, ada = relay.join("/rooms/a", echo=False)
+    _, bob = relay.join("/rooms/a", echo=False)
+    piece = b"x" * 16_384
+
+    for _ in range(LOOK_AFTER_BYTES // len(piece) // 2):
+        relay.say(room, piece, sender=ada)
+        relay.say(room, piece, sender=bob)
+        relay.loop.run_dry()
+
+    assert container.looks == 1
+    assert len(ada.taken) == len(bob.taken) > LOOK_AFTER_BYTES // 2

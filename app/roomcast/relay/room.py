@@ -226,6 +226,7 @@ class Room:
         data = burst.without(member)
         if not data or (taken := member.offer(data)) == len(data):
             burst.count_taken_without(self.counters, member)
+            self.budget.unlooked_bytes -= len(data) + SEND_BYTES
         else:
             self._fall_behind(member, taken, burst)
 
