@@ -134,6 +134,7 @@ def difference_of(name: str, request: Request, head: bytes, rest: bytes) -> Read
 
 def check_entrance(request: Request, rest: bytes) -> None:
     """Go with a request through what the door asks of it."""
+    assert request.target.startswith("/"), "a target that is not in origin form"
     with suppress(RoomNameError):
         room_name(request.path)
     _HOSTS.serves(request.host)
