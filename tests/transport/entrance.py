@@ -16,7 +16,8 @@ from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
 from roomcast.server import build_policies
 from roomcast.transport.admission import Outcome
-from roomcast.transport.entry import Entry, HandshakeLimits, Page
+from roomcast.transport.answers import Page
+from roomcast.transport.entry import Entry, HandshakeLimits
 from roomcast.transport.formats import Formats
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.membership import Membership

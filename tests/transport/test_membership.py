@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from roomcast.transport.entry import Page
+from roomcast.transport.answers import Page
 from tests.running import Serve
 from tests.transport.entrance import Entrance, entrance
 from tests.transport.rooms import LOBBY, rooms

@@ -24,9 +24,10 @@ from roomcast.server.policies import build_forwarding, build_policies
 from roomcast.settings import Settings
 from roomcast.transport import pages
 from roomcast.transport.admission import Outcome
+from roomcast.transport.answers import Page
 from roomcast.transport.certificate import Certificate
 from roomcast.transport.drain import Drain
-from roomcast.transport.entry import Entry, HandshakeLimits, Page
+from roomcast.transport.entry import Entry, HandshakeLimits
 from roomcast.transport.formats import Deflation, Formats
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import Acceptor, SocketOptions

@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING
 import gevent
 
 from roomcast.logs import fault
-from roomcast.metrics import NO_DIALECT
-from roomcast.policies.hits import Action
 from roomcast.policies.limits import MemberRate
-from roomcast.policies.origins import spelled
 from roomcast.protocol import hixie76
 from roomcast.protocol.connection import Connection
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise
-from roomcast.protocol.http import HeadDecoder, Request, response
+from roomcast.protocol.http import HeadDecoder, Request
 from roomcast.relay.message import Kind
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
+from roomcast.transport.answers import Answers, Page
 from roomcast.transport.frame_rates import FrameRates
 from roomcast.transport.introduction import Introduction
 from roomcast.transport.membership import Membership
@@ -43,8 +41,8 @@ if TYPE_CHECKING:
 # hold the descriptors that members need; the rest are just closed.
 _TURNED_AWAY_MAX = 64
 
-_PLAIN = ("Content-Type", "text/plain; charset=utf-8")
 _READY_PATH = "/-/ready"
+_READY = Page(b"ready\n")
 _OUTCOMES = {405: Outcome.METHOD, 426: Outcome.VERSION, 431: Outcome.HEAD_TOO_LARGE}
 _DRAINING = Refusal(503, Outcome.DRAINING, "draining: try again", headers=RETRY_LATER)
 
@@ -58,14 +56,6 @@ class HandshakeLimits:
     headers_max: int
     fragments_max: int
     fragments_per_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What GET / answers."""
-
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = (_PLAIN,)
 
 
 class Entry:
@@ -96,6 +86,7 @@ class Entry:
         self._formats = formats
         self._limits = limits
         self._page = page
+        self._answers = Answers(membership)
         self._introduction = Introduction(forwarding, membership.places)
         self._rates = {
             template.name: FrameRates(
@@ -119,13 +110,13 @@ class Entry:
             self._turned_away += 1
             gevent.spawn_raw(self._turn_away, visitor, refusal)
         else:
-            self._count(visitor, refusal.outcome, refusal.limit)
+            self._answers.count(visitor, refusal.outcome, refusal.limit)
             raw.close()
 
     def _turn_away(self, visitor: Visitor, refusal: Refusal) -> None:
         """Answer one for whom there is no place, without reading what it wants."""
         try:
-            self._refuse(visitor, None, refusal)
+            self._answers.refuse(visitor, None, refusal)
             visitor.linger()
         finally:
             self._turned_away -= 1
@@ -155,21 +146,21 @@ class Entry:
             self._introduction.by_request(visitor, request)
             return self._answer(visitor, request, heads.rest)
         except Refusal as refusal:
-            self._refuse(visitor, request, refusal)
+            self._answers.refuse(visitor, request, refusal)
         except HandshakeError as error:
             outcome = _OUTCOMES.get(error.status, Outcome.MALFORMED)
             no = Refusal(error.status, outcome, str(error), headers=error.headers, limit=error.limit)
-            self._refuse(visitor, request, no)
+            self._answers.refuse(visitor, request, no)
         except gevent.Timeout as timeout:
             if timeout is not deadline:
                 raise
             late = f"the handshake took longer than handshake_timeout_s = {self._limits.handshake_timeout_s:g}"
-            self._refuse(visitor, request, Refusal(408, Outcome.TIMEOUT, late, limit="handshake_timeout_s"))
+            self._answers.refuse(visitor, request, Refusal(408, Outcome.TIMEOUT, late, limit="handshake_timeout_s"))
         except OSError:
-            self._count(visitor, Outcome.GONE)
+            self._answers.count(visitor, Outcome.GONE)
         except Exception as error:
             self._membership.journal.error("internal fault", **fault(error))
-            self._refuse(visitor, request, Refusal(500, Outcome.INTERNAL, "a fault of the relay's own"))
+            self._answers.refuse(visitor, request, Refusal(500, Outcome.INTERNAL, "a fault of the relay's own"))
         finally:
             deadline.close()
             self._membership.places.end_handshake(visitor.claimed)
@@ -210,14 +201,7 @@ class Entry:
         """Ask the policies and the limits. Raises Refusal."""
         admitted = self._admission.admit(request.path, origin=request.origin, host=request.host, scheme=visitor.scheme)
         if not admitted.verdict.is_allowed and visitor.dialect is not None:
-            self._membership.counters.origin_report_only += 1
-            self._membership.journal.warning(
-                "origin would be refused",
-                path=request.path,
-                origin=_spelled_origin(request),
-                rule=admitted.verdict.rule,
-                address=self._membership.address_for_logs(visitor.address),
-            )
+            self._answers.report_origin(visitor, request, admitted.verdict.rule)
         self._check_capacity(admitted)
         return admitted
 
@@ -267,7 +251,7 @@ class Entry:
             head += self._formats.find(dialect).encode(Kind.TEXT, template.greeting.encode()) or b""
             wire_format.frames_sent[Kind.TEXT] += 1
         membership.counters.handshake_duration.observe(membership.clock() - visitor.now_s)
-        self._count(visitor, Outcome.ACCEPTED)
+        self._answers.count(visitor, Outcome.ACCEPTED)
         # From here on the socket is the member's, and so is every fault.
         room = membership.hub.join(
             admitted.room, template.rules, counters, member, may_exceed=membership.reports.tolerates
@@ -278,11 +262,11 @@ class Entry:
     def _answer_plain(self, visitor: Visitor, request: Request) -> None:
         """Answer a GET that asks for no WebSocket: a page, a probe, or what an upgrade would be told."""
         if request.path == "/":
-            visitor.send(response(200, self._page.headers, self._page.body))
+            self._answers.show(visitor, self._page)
         elif request.path == _READY_PATH:
             if self._membership.counters.is_draining:
                 raise _DRAINING
-            visitor.send(response(200, [_PLAIN], b"ready\n"))
+            self._answers.show(visitor, _READY)
         else:
             self._admit(visitor, request)
             raise Refusal(
@@ -291,38 +275,6 @@ class Entry:
                 "this is a room: open it as a WebSocket",
                 headers=(("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
             )
-        self._count(visitor, Outcome.PAGE)
-
-    def _refuse(self, visitor: Visitor, request: Request | None, refusal: Refusal) -> None:
-        """Send the answer, count it, log it. The log never has the query string: tokens travel there."""
-        self._count(visitor, refusal.outcome, refusal.limit)
-        self._membership.journal.warning(
-            "refused",
-            status=refusal.status,
-            path=request.path if request is not None else None,
-            origin=_spelled_origin(request),
-            outcome=str(refusal.outcome),
-            message=refusal.message,
-            hint=refusal.hint,
-            address=self._membership.address_for_logs(visitor.address),
-        )
-        if not visitor.may_answer:
-            return
-        body = f"{refusal.message}\n".encode()
-        visitor.send_and_forget(response(refusal.status, [*refusal.headers, _PLAIN], body))
-
-    def _count(self, visitor: Visitor, outcome: Outcome, limit: str | None = None) -> None:
-        """Count how a request ended, and the limit that ended it."""
-        counters = self._membership.counters
-        dialect = visitor.dialect if visitor.dialect is not None else NO_DIALECT
-        counters.handshakes[dialect, outcome] += 1
-        if limit is not None:
-            counters.limit_hits[limit, Action.REFUSED] += 1
-
-
-def _spelled_origin(request: Request | None) -> str | None:
-    origin = request.origin if request is not None else None
-    return None if origin is None else spelled(origin)
 
 
 def _read_head(visitor: Visitor, heads: HeadDecoder) -> Request:

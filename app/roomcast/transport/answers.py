@@ -1,0 +1,85 @@
+"""Answers to a request that makes no member: pages, probes, refusals; each counted, the refusals logged.
+
+The log names the path without its query string, for tokens travel there, and of
+the headers the origin alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roomcast.metrics import NO_DIALECT
+from roomcast.policies.hits import Action
+from roomcast.policies.origins import spelled
+from roomcast.protocol.http import Request, response
+from roomcast.transport.admission import Outcome, Refusal
+from roomcast.transport.membership import Membership
+from roomcast.transport.visitor import Visitor
+
+_PLAIN = ("Content-Type", "text/plain; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What GET / answers, or a probe is told."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (_PLAIN,)
+
+
+class Answers:
+    """Says yes in a page, or no in a line.
+
+    Args:
+        membership: Whose counters and log it uses.
+    """
+
+    def __init__(self, membership: Membership) -> None:
+        self._counters = membership.counters
+        self._journal = membership.journal
+        self._address_for_logs = membership.address_for_logs
+
+    def show(self, visitor: Visitor, page: Page) -> None:
+        """Answer a plain question."""
+        visitor.send(response(200, page.headers, page.body))
+        self.count(visitor, Outcome.PAGE)
+
+    def refuse(self, visitor: Visitor, request: Request | None, refusal: Refusal) -> None:
+        """Say no, and to whom: count it, log it, and send it where the visitor can still understand it."""
+        self.count(visitor, refusal.outcome, refusal.limit)
+        self._journal.warning(
+            "refused",
+            status=refusal.status,
+            path=request.path if request is not None else None,
+            origin=_spelled_origin(request),
+            outcome=str(refusal.outcome),
+            message=refusal.message,
+            hint=refusal.hint,
+            address=self._address_for_logs(visitor.address),
+        )
+        if visitor.may_answer:
+            body = f"{refusal.message}\n".encode()
+            visitor.send_and_forget(response(refusal.status, [*refusal.headers, _PLAIN], body))
+
+    def report_origin(self, visitor: Visitor, request: Request, rule: str) -> None:
+        """Count and log an origin that is let in only because origins are not enforced."""
+        self._counters.origin_report_only += 1
+        self._journal.warning(
+            "origin would be refused",
+            path=request.path,
+            origin=_spelled_origin(request),
+            rule=rule,
+            address=self._address_for_logs(visitor.address),
+        )
+
+    def count(self, visitor: Visitor, outcome: Outcome, limit: str | None = None) -> None:
+        """Count how a request ended, and the limit that ended it."""
+        dialect = visitor.dialect if visitor.dialect is not None else NO_DIALECT
+        self._counters.handshakes[dialect, outcome] += 1
+        if limit is not None:
+            self._counters.limit_hits[limit, Action.REFUSED] += 1
+
+
+def _spelled_origin(request: Request | None) -> str | None:
+    origin = request.origin if request is not None else None
+    return None if origin is None else spelled(origin)
