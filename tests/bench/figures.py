@@ -33,6 +33,7 @@ BARE: Configuration = {
         "pong_timeout_s": 0,
         "write_timeout_s": 0,
         "send_buffer_bytes": 0,
+        "receive_buffer_bytes": 0,
     },
     "room": {**_ROOM, "echo": True, "gather_max_s": 0},
 }

@@ -25,15 +25,14 @@ def test_it_is_tight_from_80_percent_and_full_above_100(held_bytes: int, is_tigh
     assert (budget.is_tight, budget.is_full) == (is_tight, is_full)
 
 
-@pytest.mark.parametrize(("then_bytes", "is_full"), [(901, True), (900, False)])
-def test_what_was_full_is_full_down_to_90_percent(then_bytes: int, is_full: bool) -> None:
+@pytest.mark.parametrize(("then_bytes", "is_full"), [(701, True), (700, False)])
+def test_what_was_full_is_full_and_tight_down_to_70_percent(then_bytes: int, is_full: bool) -> None:
     budget, log = Budget(1_000), Log()
     budget.charge_log(log, 1_001)
 
     budget.charge_log(log, then_bytes)
 
-    assert budget.is_full is is_full
-    assert budget.is_tight
+    assert (budget.is_full, budget.is_tight) == (is_full, is_full)
 
 
 def test_without_a_limit_it_is_never_tight() -> None:
@@ -69,22 +68,17 @@ def test_who_was_never_charged_is_released_in_vain() -> None:
 # --- the memory that is left
 
 
-def test_little_memory_left_lowers_the_limit_to_what_is_held_and_the_rest() -> None:
-    left = [10_000]
-    budget = Budget(1_000, lambda: left[0], reserve_bytes=500)
+@pytest.mark.parametrize(
+    ("left_bytes", "is_full", "is_spent"),
+    [(10_000, False, False), (500, False, False), (499, True, False), (125, True, False), (124, True, True)],
+)
+def test_it_is_full_where_less_is_left_than_is_to_stay_free(left_bytes: int, is_full: bool, is_spent: bool) -> None:
+    budget = Budget(1_000, lambda: left_bytes, reserve_bytes=500)
     budget.charge_log(Log(), 100)
-    budget.look()
-    plenty = (budget.is_tight, budget.is_full)
 
-    left[0] = 524
-    budget.look()
-    some = (budget.is_tight, budget.is_full)
-    left[0] = 499
     budget.look()
 
-    assert plenty == (False, False)
-    assert some == (True, False)
-    assert (budget.is_tight, budget.is_full) == (True, True)
+    assert (budget.is_full, budget.is_tight, budget.is_spent) == (is_full, is_full, is_spent)
 
 
 def test_no_memory_left_is_full_though_nothing_is_held() -> None:
@@ -95,15 +89,18 @@ def test_no_memory_left_is_full_though_nothing_is_held() -> None:
     assert (budget.held_bytes, budget.is_full) == (0, True)
 
 
-def test_memory_that_is_free_again_raises_the_limit_again() -> None:
+def test_memory_that_was_short_has_to_be_free_twice_over() -> None:
     left = [0]
     budget = Budget(1_000, lambda: left[0], reserve_bytes=500)
     budget.look()
 
-    left[0] = 5_000
+    left[0] = 999
+    budget.look()
+    nearly = budget.is_full
+    left[0] = 1_000
     budget.look()
 
-    assert (budget.is_tight, budget.is_full) == (False, False)
+    assert (nearly, budget.is_full, budget.is_tight, budget.is_spent) == (True, False, False, False)
 
 
 def test_it_is_time_to_look_after_so_much_was_written_or_held() -> None:
@@ -158,5 +155,5 @@ def test_what_is_held_is_the_sum_of_the_last_figures_and_fullness_has_a_memory(
         total = sum(held.values())
         is_full = limit_bytes > 0 and total > limit_bytes * (CALM_SHARE if is_full else 1)
         assert (budget.held_bytes, budget.is_full) == (total, is_full)
-        assert budget.is_tight == (limit_bytes > 0 and total >= limit_bytes * TIGHT_SHARE)
+        assert budget.is_tight == (is_full or (limit_bytes > 0 and total >= limit_bytes * TIGHT_SHARE))
         assert set(budget.waiting) == {members[number] for kind, number in held if kind == "member"}

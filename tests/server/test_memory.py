@@ -115,6 +115,16 @@ def test_what_is_left_counts_copies_of_files_as_free(system: System) -> None:
     assert system.limit().left_bytes() == 1000 - 900 + 20 + 40
 
 
+@pytest.mark.parametrize(("mapped", "left"), [(1, 159), (60, 100), (61, 100)])
+def test_what_is_left_does_not_count_on_the_program_s_own_files(system: System, mapped: int, left: int) -> None:
+    system.belongs("0::/", mount=SECOND)
+    system.write("sys/fs/cgroup/memory.max", "1000\n")
+    system.write("sys/fs/cgroup/memory.current", "900\n")
+    system.write("sys/fs/cgroup/memory.stat", f"active_file 20\ninactive_file 40\nfile_mapped {mapped}\n")
+
+    assert system.limit().left_bytes() == left
+
+
 def test_what_is_left_is_read_anew_each_time(system: System) -> None:
     system.belongs("4:memory:/", mount=FIRST)
     system.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "1000\n")

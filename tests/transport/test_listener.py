@@ -98,11 +98,13 @@ def accepted(closing: ExitStack, options: SocketOptions) -> _socket.socket:
 
 
 def test_accepted_connections_have_what_members_need(closing: ExitStack) -> None:
-    connection = accepted(closing, SocketOptions(send_buffer_bytes=32_768))
+    connection = accepted(closing, SocketOptions(send_buffer_bytes=32_768, receive_buffer_bytes=16_384))
 
     assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert connection.getsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT) == 32_768
+    # Linux doubles it, for what it keeps beside the bytes.
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * 16_384
 
 
 def test_buffer_of_a_path_is_set_on_each_connection(closing: ExitStack, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ changes, so what is held is one sum, and to ask costs nothing.
 * From ``TIGHT_SHARE`` of the limit on nobody more is kept: a member that would
   become a laggard is closed.
 * Above the limit those who are furthest behind are cut (see ``shedding.py``),
-  down to ``CALM_SHARE`` of it, so that the next byte does not begin it all anew.
+  down to ``CALM_SHARE`` of it: below the first mark, so that then there is room
+  again for members that fall behind for a moment only.
 
 Members that have stalled, but took all they were sent, are no laggards, and
 nobody knows what the kernel keeps for them. So the budget also *looks* at the
-memory that is left, whenever another megabyte was written: where too little is
+memory that is left, whenever another half megabyte was written: where too little is
 left, the limit comes down below what is held.
 """
 
@@ -27,14 +28,21 @@ if TYPE_CHECKING:
     from roomcast.relay.member import Member
 
 TIGHT_SHARE = 0.8
-CALM_SHARE = 0.9
+CALM_SHARE = 0.7
+# The same for the memory that is left, as shares of what always has to be free: so much
+# it must be again once it was short, and below this nothing is written on any account.
+CALM_RESERVE = 2.0
+LAST_RESERVE = 0.25
 
 # What a send costs the kernel beside its bytes, until the peer has acknowledged
-# it: the header of a packet, rounded up.
-SEND_BYTES = 1024
-# How much may be written between two looks at the memory left. A look costs as
-# much as a few sends; the reserve must outlast what is written until the next.
-LOOK_AFTER_BYTES = 1 << 20
+# it: the headers of its packets, and a peer with a small window makes it many.
+SEND_BYTES = 4096
+# How much may be written between two looks at the memory left. A look costs 1 µs;
+# the reserve must outlast what is written until the next.
+LOOK_AFTER_BYTES = 1 << 19
+# How much of one burst is written before somebody may look: a large message to
+# sixty-four members may be all that a container has.
+AT_ONCE_BYTES = 1 << 20
 # More than there is: where nobody can say how much memory is left, nobody looks.
 _ENDLESS = 1 << 62
 
@@ -54,8 +62,10 @@ class Budget:
         "_left_bytes",
         "_logs",
         "_reserve_bytes",
+        "_tight_bytes",
         "held_bytes",
         "is_full",
+        "is_spent",
         "is_tight",
         "limit_bytes",
         "unlooked_bytes",
@@ -70,13 +80,16 @@ class Budget:
         self.waiting: dict[Member, int] = {}
         """What the kernel keeps for each member that waits to be written to, in a room or on its way out."""
         self._logs: dict[Log, int] = {}
-        # What may be held at this moment.
+        # What may be held at this moment, and from where on nobody more is kept.
         self._bound_bytes = limit_bytes or _ENDLESS
+        self._tight_bytes = TIGHT_SHARE * self._bound_bytes
         self._left_bytes = left_bytes if limit_bytes else None
         self._reserve_bytes = reserve_bytes
         # Plain attributes: they are asked for between two sends.
         self.is_tight = False
         self.is_full = False
+        # Whether nearly nothing is left at all.
+        self.is_spent = False
         self.unlooked_bytes = _ENDLESS if self._left_bytes is None else LOOK_AFTER_BYTES
 
     def charge_log(self, log: Log, held_bytes: int) -> None:
@@ -100,7 +113,10 @@ class Budget:
         if self._left_bytes is None:
             return
         self.unlooked_bytes = LOOK_AFTER_BYTES
-        self._bound_bytes = min(self.limit_bytes, self.held_bytes + self._left_bytes() - self._reserve_bytes)
+        left_bytes = self._left_bytes()
+        reserve_bytes = int(self._reserve_bytes * (CALM_RESERVE if self.is_full else 1))
+        self.is_spent = left_bytes < self._reserve_bytes * LAST_RESERVE
+        self._bound_bytes = min(self.limit_bytes, self.held_bytes + left_bytes - reserve_bytes)
         self._judge()
 
     def _add(self, more_bytes: int) -> None:
@@ -110,5 +126,5 @@ class Budget:
 
     def _judge(self) -> None:
         bound_bytes = self._bound_bytes
-        self.is_tight = self.held_bytes >= TIGHT_SHARE * bound_bytes
         self.is_full = self.held_bytes > (CALM_SHARE * bound_bytes if self.is_full else bound_bytes)
+        self.is_tight = self.is_full or self.held_bytes >= self._tight_bytes

@@ -283,6 +283,9 @@ class Hub:
         # `_due` to its end. A whole burst that waits already gains nothing by waiting longer.
         if self._flush_s > PACE_ABOVE_S and room.pending_bytes < PASS_BYTES:
             room.not_before_s = now + min(PACE_FACTOR * self._flush_s, room.rules.gather_max_s)
+        elif self.budget.is_tight:
+            # Whoever falls short now is closed: leave all of them the time to read.
+            room.not_before_s = now + room.rules.gather_max_s
 
     def _line_up(self, room: Room) -> bool:
         """Put a room with something to flush in its place. Returns whether it is due now, and does not rest."""

@@ -21,7 +21,7 @@ What always holds (the property test checks it after every step):
 Nobody called from here may switch greenlets, so all see one order.
 """
 
-from roomcast.relay.budget import SEND_BYTES, Budget
+from roomcast.relay.budget import AT_ONCE_BYTES, SEND_BYTES, Budget
 from roomcast.relay.burst import Burst, Service, Stop
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.laggards import Lag, Laggards
@@ -50,6 +50,7 @@ class Room:
     """
 
     __slots__ = (
+        "_at_once",
         "_cohorts",
         "_parting",
         "_paused",
@@ -83,8 +84,9 @@ class Room:
         self._cohorts: dict[WireFormat, dict[Member, None]] = {}
         self._parting: dict[Member, tuple[int, Reason]] = {}
         self._paused = PausedPublishers(counters)
-        # The pass that is running, or None.
+        # The pass that is running, or None, and how many members it may serve at once.
         self._services: list[Service] | None = None
+        self._at_once = 1
 
     # --- messages in
 
@@ -170,6 +172,7 @@ class Room:
                 return 0
             self._services = self._begin_pass()
         services = self._services
+        budget = min(budget, self._at_once)
         served = 0
         for service in services:
             served += self._serve(service, budget - served)
@@ -188,10 +191,9 @@ class Room:
         head = self.log.head
         batch = self.log.batch(self.at, head, PASS_BYTES)
         self.at = batch[-1].offset
-        if self.at == head:
-            self.pending_bytes = 0
-        else:
-            self.pending_bytes -= sum([message.size_bytes for message in batch])
+        size_bytes = self.pending_bytes if self.at == head else sum([message.size_bytes for message in batch])
+        self.pending_bytes -= size_bytes
+        self._at_once = AT_ONCE_BYTES // size_bytes or 1
         services: list[Service] = []
         for wire_format, cohort in self._cohorts.items():
             if cohort:

@@ -11,8 +11,10 @@ The first version does not count the queues, and so does not kill for them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -20,6 +22,11 @@ _ROOT: Final = Path("/")
 # The first version says that there is no limit with one that no machine reaches.
 _NO_LIMIT_BYTES: Final = 1 << 60
 _STATISTICS_BYTES: Final = 8192
+# Statistics the kernel has to add up first, which may take it a millisecond. They are
+# asked for once a second, and each time where less than this is free: then the
+# kernel has begun to forget files to make room for more.
+_STATISTICS_S: Final = 1.0
+_FORGETS_BELOW_BYTES: Final = 1 << 20
 
 # What a relay takes while nobody lags: 45 MiB, and 7 KiB for each of two thousand
 # connections, the kernel's part included. Half of the rest is for laggards; the
@@ -42,7 +49,8 @@ class _Version(NamedTuple):
     limit: str
     used: str
     statistics: str
-    forgettable: tuple[bytes, ...]
+    cached: tuple[bytes, ...]
+    mapped: bytes
 
 
 _VERSIONS: Final = (
@@ -52,8 +60,11 @@ _VERSIONS: Final = (
         "memory.usage_in_bytes",
         "memory.stat",
         (b"total_active_file", b"total_inactive_file"),
+        b"total_mapped_file",
     ),
-    _Version("cgroup2", "memory.max", "memory.current", "memory.stat", (b"active_file", b"inactive_file")),
+    _Version(
+        "cgroup2", "memory.max", "memory.current", "memory.stat", (b"active_file", b"inactive_file"), b"file_mapped"
+    ),
 )
 
 
@@ -64,13 +75,18 @@ class MemoryLimit:
         limit_bytes: How much the group may take.
         folder: Where the kernel tells about it.
         version: In which words.
+        clock: Seconds from a clock that never goes back.
     """
 
-    def __init__(self, limit_bytes: int, folder: Path, version: _Version) -> None:
+    def __init__(self, limit_bytes: int, folder: Path, version: _Version, clock: Callable[[], float]) -> None:
         self.limit_bytes = limit_bytes
         self._folder = folder
         self._version = version
+        self._clock = clock
         self._used = self._statistics = -1
+        # How much of it are copies of files, and when that was asked for.
+        self._forgettable_bytes = 0
+        self._asked_s = -inf
 
     @property
     def reserve_bytes(self) -> int:
@@ -93,19 +109,23 @@ class MemoryLimit:
     def left_bytes(self) -> int:
         """Return how much more the group may take; all of the limit, if the kernel does not say.
 
-        Copies of files count as free. They are charged to whoever read them
-        first, and the kernel forgets them before it kills.
+        Copies of files count as free: the kernel forgets them before it kills.
+        But not the program's own: without those it would only read itself anew.
         """
         try:
-            used_bytes = int(os.pread(self._used, 32, 0))
-            statistics = os.pread(self._statistics, _STATISTICS_BYTES, 0)
+            free_bytes = self.limit_bytes - int(os.pread(self._used, 32, 0))
+            if free_bytes < _FORGETS_BELOW_BYTES or self._clock() - self._asked_s > _STATISTICS_S:
+                self._ask_for_statistics()
         except OSError:
             return self.limit_bytes
-        return self.limit_bytes - used_bytes + self._forgettable_bytes(statistics)
+        return free_bytes + self._forgettable_bytes
 
-    def _forgettable_bytes(self, statistics: bytes) -> int:
-        lines = (line.partition(b" ") for line in statistics.splitlines())
-        return sum(int(value) for name, _, value in lines if name in self._version.forgettable)
+    def _ask_for_statistics(self) -> None:
+        self._asked_s = self._clock()
+        statistics = os.pread(self._statistics, _STATISTICS_BYTES, 0)
+        values = {name: int(value) for name, _, value in (line.partition(b" ") for line in statistics.splitlines())}
+        cached_bytes = sum(values.get(name, 0) for name in self._version.cached)
+        self._forgettable_bytes = max(cached_bytes - values.get(self._version.mapped, 0), 0)
 
 
 def lag_total_max_bytes(configured: int | Literal["auto"], memory: MemoryLimit | None) -> int:
@@ -117,10 +137,11 @@ def lag_total_max_bytes(configured: int | Literal["auto"], memory: MemoryLimit |
     return max(int((memory.limit_bytes - _PROCESS_BYTES) * _LAGGARDS_SHARE), _LEAST_BYTES)
 
 
-def find_memory_limit(root: Path = _ROOT) -> MemoryLimit | None:
+def find_memory_limit(root: Path = _ROOT, clock: Callable[[], float] = time.monotonic) -> MemoryLimit | None:
     """Return the smallest limit that this process lives under; None where there is none, or nobody says.
 
     Args:
+        clock: Seconds from a clock that never goes back.
         root: Where ``/proc`` and ``/sys`` are; ``/`` but for tests.
     """
     try:
@@ -128,12 +149,18 @@ def find_memory_limit(root: Path = _ROOT) -> MemoryLimit | None:
         mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
-    limits = [limit for version in _VERSIONS for limit in _limits(root, version, groups, mounts)]
-    return min(limits, key=lambda limit: limit.limit_bytes, default=None)
+    found = [
+        (limit_bytes, folder, version)
+        for version in _VERSIONS
+        for limit_bytes, folder in _limits(root, version, groups, mounts)
+    ]
+    if not found:
+        return None
+    return MemoryLimit(*min(found, key=lambda limit: limit[0]), clock)
 
 
-def _limits(root: Path, version: _Version, groups: list[str], mounts: list[str]) -> Iterator[MemoryLimit]:
-    """Yield the limits of this process' group and of those around it, as far as they can be seen."""
+def _limits(root: Path, version: _Version, groups: list[str], mounts: list[str]) -> Iterator[tuple[int, Path]]:
+    """Yield the limits of this process' group and of those around it, as far as they can be seen, and their folders."""
     group = _group(version, groups)
     for mount in mounts:
         # "35 31 0:32 /docker/4711 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory" (proc(5))
@@ -150,7 +177,7 @@ def _limits(root: Path, version: _Version, groups: list[str], mounts: list[str])
         folder = folder if folder.is_dir() else top
         while folder.is_relative_to(top):
             if (limit_bytes := _read_limit(folder / version.limit)) is not None:
-                yield MemoryLimit(limit_bytes, folder, version)
+                yield limit_bytes, folder
             folder = folder.parent
 
 

@@ -99,7 +99,9 @@ class Server:
     def open(self) -> None:
         """Take both addresses and begin to serve. Raises DoorError."""
         limits = self._settings.limits
-        options = SocketOptions(limits.send_buffer_bytes, limits.ping_interval_s, limits.pong_timeout_s)
+        options = SocketOptions(
+            limits.send_buffer_bytes, limits.receive_buffer_bytes, limits.ping_interval_s, limits.pong_timeout_s
+        )
         public, private = self._open_doors(options)
         self._doors = [public, private]
         self.public_address, self.private_address = public.address, private.address

@@ -139,6 +139,8 @@ class LimitSettings(Section):
     """Bytes held for all laggards together, the kernel's included; auto is a share of the container's memory."""
     send_buffer_bytes: BufferSize = 65_536
     """Bytes that the kernel takes, and has not sent, for one stalled member; 0 leaves it to the kernel."""
+    receive_buffer_bytes: BufferSize = 65_536
+    """Bytes that the kernel takes of what one member sends while it is not read; 0 leaves it to the kernel."""
     report_only: Names = ()
     """The limits whose excess is counted and logged, and not enforced."""
 

@@ -49,12 +49,16 @@ class SocketOptions:
         send_buffer_bytes: How much the kernel may hold for one connection before
             it takes no more; it may else be 4 MiB for each reader that has
             stalled. Of TCP, what it has not sent yet; of a path, all.
+        receive_buffer_bytes: How much the kernel may hold of what one peer sends
+            while it is not read; it may else be 6 MiB. For TCP only: of a path,
+            that is the peer's own.
         ping_interval_s: After how much silence the system begins to probe for the
             peer: as soon as a ping would be due.
         pong_timeout_s: How long its probes may remain unanswered.
     """
 
     send_buffer_bytes: int = 0
+    receive_buffer_bytes: int = 0
     ping_interval_s: float = 0
     pong_timeout_s: float = 0
 
@@ -105,6 +109,8 @@ def _set_options(listening: _socket.socket, options: SocketOptions) -> None:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, between_s)
     if options.send_buffer_bytes:
         listening.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, options.send_buffer_bytes)
+    if options.receive_buffer_bytes:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.receive_buffer_bytes)
 
 
 def _whole_seconds(seconds: float) -> int:
