@@ -71,7 +71,7 @@ def test_new_pair_that_does_not_fit_leaves_the_old_one(files: Files) -> None:
 
 
 def test_hangup_signal_has_the_certificate_read_again_and_ends_nobody(files: Files) -> None:
-    with relay_process(*files.assignments) as process:
+    with relay_process("limits.ping_interval_s=0", *files.assignments) as process:
         with connect(process.address, tls=trusting()) as wire:
             member = shake_hands_rfc6455(wire, LOBBY)
             process.send_signal(signal.SIGHUP)
