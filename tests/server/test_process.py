@@ -25,6 +25,8 @@ from tests.wire import (
 
 LOBBY = "/rooms/lobby"
 RESTART = re.compile(r"restart retry_after_ms=(\d+)")
+# The first is due a quarter of a second after the start, and where a goodbye is waited for would come before it.
+NO_PINGS = "limits.ping_interval_s=0"
 
 
 def test_process_says_where_it_serves() -> None:
@@ -69,7 +71,7 @@ def test_process_says_which_paths_it_serves_and_what_is_there(tmp_path: Path) ->
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_process_that_is_told_to_stop_says_goodbye_to_both_dialects_and_exits_with_0(number: signal.Signals) -> None:
-    with relay_process("server.drain_s=10") as process:
+    with relay_process("server.drain_s=10", NO_PINGS) as process:
         new = shake_hands_rfc6455(connect(process.address), LOBBY)
         old = shake_hands_hixie76(connect(process.address), LOBBY)
 
@@ -93,7 +95,7 @@ def test_process_that_is_told_to_stop_says_goodbye_to_both_dialects_and_exits_wi
 
 
 def test_second_signal_ends_the_process_at_once() -> None:
-    endless = relay_process("server.drain_s=3600", "limits.close_timeout_s=300")
+    endless = relay_process("server.drain_s=3600", "limits.close_timeout_s=300", NO_PINGS)
     with endless as process, connect(process.address) as wire:
         member = shake_hands_rfc6455(wire, LOBBY)
         process.send_signal(signal.SIGTERM)
@@ -109,7 +111,7 @@ BEYOND_DRAIN_S = 1.5
 
 
 def test_process_with_whom_nobody_cooperates_ends_soon_after_its_drain() -> None:
-    with relay_process("server.drain_s=0.5", "limits.close_timeout_s=60") as process:
+    with relay_process("server.drain_s=0.5", "limits.close_timeout_s=60", NO_PINGS) as process:
         # Nobody reads its log any more, a scrape does not come to its end, a member does not go.
         stuff_log(process)
         with connect(process.private_address) as scrape, connect(process.address) as wire:

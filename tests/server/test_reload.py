@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import Files, issue, trusting
-from tests.processes import relay_process
+from tests.processes import command, relay_process
 from tests.running import Relay, metric, settings
 from tests.transport.rooms import LOBBY
-from tests.wire import connect, shake_hands_rfc6455
+from tests.wire import HANG_S, connect, shake_hands_rfc6455
 
 ENDS = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -71,6 +71,7 @@ def test_new_pair_that_does_not_fit_leaves_the_old_one(files: Files) -> None:
 
 
 def test_hangup_signal_has_the_certificate_read_again_and_ends_nobody(files: Files) -> None:
+    # A ping would come between its last words and ours.
     with relay_process("limits.ping_interval_s=0", *files.assignments) as process:
         with connect(process.address, tls=trusting()) as wire:
             member = shake_hands_rfc6455(wire, LOBBY)
@@ -90,6 +91,16 @@ def test_hangup_signal_says_that_there_is_nothing_to_reload_where_there_is_no_ce
         assert process.wait_for("nothing to reload")["level"] == "info"
         process.send_signal(signal.SIGTERM)
         assert process.exit_status() == 0
+
+
+def test_hangup_signal_ends_a_relay_that_somebody_tries_out_in_a_terminal() -> None:
+    with command("serve", "--dev", "--set", "server.port=0", "--set", "admin.port=0") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        process.send_signal(signal.SIGHUP)
+
+        assert process.wait(HANG_S) == 0
 
 
 def test_process_says_with_which_schemes_it_serves(files: Files) -> None:

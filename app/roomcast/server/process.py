@@ -35,7 +35,8 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
     # Before the doors open: who is told to stop meanwhile should end as from any other signal.
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, server.ask_to_stop)
-    gevent.signal_handler(signal.SIGHUP, server.reload)
+    # Who tries it out has closed the terminal, and would find the port taken the next time.
+    gevent.signal_handler(signal.SIGHUP, server.ask_to_stop if is_dev else server.reload)
     server.open()
     # What the program consists of is never garbage, and need not be looked at again.
     gc.freeze()
