@@ -259,7 +259,7 @@ class RelayCollector(Collector):
         )
         yield _counter(
             "roomcast_messages_dropped_total",
-            "Messages that a member was owed and did not get.",
+            "Messages lost: owed to a member that did not get them, or of one that may send no more.",
             ["template", "reason"],
             dropped,
         )

@@ -56,10 +56,11 @@ _ACCEPTABLE: Final[dict[str, frozenset[str | None]]] = {
 }
 
 # The grammar of RFC 6455, 9.1, with the blanks and the empty members that it
-# inherits from RFC 2616, of which one must not be empty. "When using the quoted-string syntax variant, the value
-# after quoted-string unescaping MUST conform to the 'token' ABNF", so no comma or
-# semicolon can hide in one. Each repetition is possessive (the second +): a head
-# of 16 KiB of blanks would otherwise be tried in every division.
+# inherits from RFC 2616, of which one must not be empty. "When using the
+# quoted-string syntax variant, the value after quoted-string unescaping MUST
+# conform to the 'token' ABNF", so no comma or semicolon can hide in one. Each
+# repetition is possessive (the second +): a head of 16 KiB of blanks would
+# otherwise be tried in every division.
 _TCHAR: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _PARAMETER: Final = rf'{_TCHAR}++(?:[ \t]*+=[ \t]*+(?:{_TCHAR}++|"(?:\\?{_TCHAR})++"))?+'
 _EXTENSION: Final = rf"{_TCHAR}++(?:[ \t]*+;[ \t]*+{_PARAMETER})*+[ \t]*+"

@@ -49,7 +49,7 @@ _DRAINING = Refusal(503, Outcome.DRAINING, "draining: try again", headers=RETRY_
 
 @dataclass(frozen=True, slots=True)
 class HandshakeLimits:
-    """What a handshake may take before anybody knows whose it is; 0 is no limit."""
+    """What a newcomer may take, whichever room it wants: in its handshake, then in fragments. 0 is no limit."""
 
     handshake_timeout_s: float
     head_max_bytes: int
