@@ -98,7 +98,8 @@ ACTING_MODULES: Final = [path for path in modules_of(PACKAGE) if path.name != "_
 def text_files() -> Iterator[Path]:
     """Yield the project's own files, in a checkout as well as in an unpacked archive."""
     for top in sorted(ROOT.iterdir()):
-        if top.is_file() and not top.name.startswith(".coverage"):
+        # In a second working tree git has a file where it has its folder in the first.
+        if top.is_file() and top.name != ".git" and not top.name.startswith(".coverage"):
             yield top
         elif top.name in {".ci", "app", "config", "deploy", "tests"}:
             yield from (path for path in sorted(top.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
