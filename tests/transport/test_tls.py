@@ -254,6 +254,24 @@ def test_peer_that_only_changes_keys_is_closed_after_one_record_s_worth_of_them(
     assert (end, reads) == (b"", 3)
 
 
+@pytest.mark.parametrize(("changes_per_byte", "heard"), [(0, "all"), (1, "a part"), (100, "a part")])
+def test_peer_may_send_single_bytes_but_not_change_its_keys_for_each_of_them(
+    connect: Connect, tmp_path: Path, changes_per_byte: int, heard: str
+) -> None:
+    ends = connect(logging_client(tmp_path / "secrets"))
+    keys = changes(ends, tmp_path)
+
+    received = 0
+    for _ in range(1500):
+        ends.send_raw(b"".join(keys.change() for _ in range(changes_per_byte)) + keys.data(b"x"))
+        data = ends.receive()
+        if not data:
+            break
+        received += len(data)
+
+    assert ("all" if received == 1500 else "a part") == heard
+
+
 def test_peer_that_wants_answers_and_reads_none_is_closed(connect: Connect, tmp_path: Path) -> None:
     ends = connect(logging_client(tmp_path / "secrets"), buffer_bytes=4096)
     keys = changes(ends, tmp_path)
