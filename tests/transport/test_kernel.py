@@ -14,6 +14,9 @@ from tests.transport.rooms import SMALL_BUFFER
 LARGE = b"x" * 1_000_000
 """More than a peer's kernel takes with so small a buffer."""
 
+UDP_CORK = 1
+"""Of linux/udp.h; Python's socket module has no name for it."""
+
 
 class Pair:
     """Our end of a connection, non-blocking, and the peer's."""
@@ -104,3 +107,16 @@ def test_torn_connection_is_reset(connection: Pair) -> None:
 
     with pytest.raises(ConnectionResetError):
         connection.read_to_end()
+
+
+def test_connection_is_closed_though_the_kernel_will_not_hear_how() -> None:
+    # Of UDP, corked so that it keeps what it was sent: it knows no option of TCP.
+    raw = _socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    raw.connect(("127.0.0.1", 9))
+    raw.setsockopt(socket.IPPROTO_UDP, UDP_CORK, 1)
+    raw.send(b"hello")
+    assert kernel.queued_bytes(raw) > 0
+
+    kernel.close(raw, is_torn=False)
+
+    assert raw.fileno() == -1

@@ -8,6 +8,7 @@ process. Linux says how much it is; elsewhere it can only be guessed.
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 from roomcast.transport.loop import Stream
 
@@ -59,8 +60,10 @@ def close(raw: Stream, *, is_torn: bool) -> None:
             so that the rest of the queue is worth nothing to it: it is reset.
     """
     if raw.family != socket.AF_UNIX and queued_bytes(raw):
-        if is_torn:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        elif _IS_LINUX:
-            raw.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _ORPHAN_MS)
+        # Without it the queue only stays longer. Without the close, the descriptor stays for ever.
+        with suppress(OSError):
+            if is_torn:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            elif _IS_LINUX:
+                raw.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _ORPHAN_MS)
     raw.close()
