@@ -31,8 +31,6 @@ _NO_LIMITS = HandshakeLimits(
     handshake_timeout_s=10,
     head_max_bytes=16_384,
     headers_max=100,
-    fragments_max=0,
-    fragments_per_s=0,
 )
 
 NOBODY_IS_TRUSTED = Forwarding(TrustedProxies([]))

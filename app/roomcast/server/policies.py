@@ -73,6 +73,8 @@ def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
         messages_per_s=room.messages_per_s or 0,
         bytes_per_s=room.bytes_per_s or 0,
         control_frames_per_s=room.control_frames_per_s or 0,
+        fragments_max=settings.limits.fragments_max,
+        fragments_per_s=settings.limits.fragments_per_s,
         greeting=room.greeting,
     )
 

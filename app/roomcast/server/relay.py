@@ -203,8 +203,6 @@ class Server:
             handshake_timeout_s=limits.handshake_timeout_s,
             head_max_bytes=limits.head_max_bytes,
             headers_max=limits.headers_max,
-            fragments_max=limits.fragments_max,
-            fragments_per_s=limits.fragments_per_s,
         )
         page = _page(is_demo=settings.server.demo)
         formats = Formats(self.counters, deflation)

@@ -104,6 +104,8 @@ class RoomTemplate:
     messages_per_s: int
     bytes_per_s: int
     control_frames_per_s: int
+    fragments_max: int
+    fragments_per_s: int
     greeting: str
 
     @property

@@ -49,13 +49,11 @@ _DRAINING = Refusal(503, Outcome.DRAINING, "draining: try again", headers=RETRY_
 
 @dataclass(frozen=True, slots=True)
 class HandshakeLimits:
-    """What a newcomer may take, whichever room it wants: in its handshake, then in fragments. 0 is no limit."""
+    """What a newcomer may take before it is known which room it wants."""
 
     handshake_timeout_s: float
     head_max_bytes: int
     headers_max: int
-    fragments_max: int
-    fragments_per_s: int
 
 
 class Entry:
@@ -90,7 +88,7 @@ class Entry:
         self._introduction = Introduction(forwarding, membership.places)
         self._rates = {
             template.name: FrameRates(
-                template.control_frames_per_s, limits.fragments_per_s, membership.clock, membership.reports
+                template.control_frames_per_s, template.fragments_per_s, membership.clock, membership.reports
             )
             for template in admission.templates
         }
@@ -237,7 +235,7 @@ class Entry:
         connection = Connection(
             dialect,
             message_max_bytes=template.message_max_bytes,
-            fragments_max=self._limits.fragments_max,
+            fragments_max=template.fragments_max,
             frame_counts=membership.counters.frames_received[dialect],
             rates=self._rates[template.name],
             may_inflate=wire_format.may_inflate,
