@@ -7,6 +7,8 @@
   and end, or refuse it for a reason that ``READINGS`` lists.
 * What the door asks next never fails otherwise: dialect, room, Host, Origin;
   and a 101 has just the lines it should have, whatever the headers hold.
+* All of it takes no time, of a header of 10 KiB too: nobody else is served
+  meanwhile. (A timeout is a finding.)
 """
 
 import re
@@ -109,6 +111,12 @@ READINGS: Final = (
         lambda request, head: request.get("content-length") == "8",
         b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\nSec-WebSocket-Key1: 1 \r\nSec-WebSocket-Key2: 1 \r\n\r\n",
     ),
+    Meant(
+        "websockets",
+        "it reads no line of more than 8 KiB; to us a head may be one line, up to head_max_bytes",
+        lambda request, head: max(map(len, head.split(b"\n"))) >= 8192,
+        b"GET /a HTTP/1.1\r\nHost: a\r\nA: " + b"b" * 8188 + b"\r\n\r\n",
+    ),
 )
 
 
@@ -205,11 +213,13 @@ _HIXIE: Final = (
 
 
 def seeds() -> Iterator[bytes]:
-    """Yield the inputs to begin with: both handshakes, plain requests, and what is refused."""
+    """Yield the inputs to begin with: both handshakes, plain requests, what is refused, and what is long."""
     for number, stream in enumerate(chain(_good(), _bad())):
         yield script.write(stream)
         yield script.write(stream, 1, choice=number)
         yield script.write(stream, 100, 3, choice=number)
+    for stream in long_heads(10_240):
+        yield script.write(stream)
 
 
 def _good() -> Iterator[bytes]:
@@ -234,3 +244,21 @@ def _bad() -> Iterator[bytes]:
     for start in (b"POST / HTTP/1.1", b"\x16\x03\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n", b"GET http://a/ HTTP/1.1"):
         yield start + b"\r\n"
     yield b"GET / HTTP/1.0\r\nHost: a\r\n\r\n"
+
+
+def long_heads(run_bytes: int) -> Iterator[bytes]:
+    """Yield heads in which one header, each in its turn, or the target is a run of this many bytes, about.
+
+    Behind each run stands what does not belong to it: whoever then looks again
+    from its second byte, and its third, takes the square of the length.
+    """
+    runs = (b" ", b",", b", ", b";", b"a;", b'"', b"0", b"a.", b":")
+    values = [b"a" + run * (run_bytes // len(run)) + b"\x80" for run in runs]
+    for head in (_START + _MODERN, _START + _HIXIE):
+        first, *lines = head.removesuffix(b"\r\n").split(b"\r\n")
+        for number, line in enumerate([*lines, b"Content-Length:", b"Sec-WebSocket-Extensions:", b"Cookie:"]):
+            others = [first, *lines[:number], *lines[number + 1 :]]
+            for value in values:
+                yield b"\r\n".join((*others, line.partition(b":")[0] + b": " + value, b"", b""))
+    for run in (b"%41", b"/", b"/..", b"?", b"a."):
+        yield b"GET /" + run * (run_bytes // len(run)) + b" HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -37,3 +37,13 @@ def test_a_head_is_read_as_others_read_it_or_refused(
     start = f"GET /{target} HTTP/1.1\r\nHost: a\r\n".encode()
 
     head.check(script.write(start + b"".join(following) + b"\r\n" + rest, sizes))
+
+
+@pytest.mark.timeout(60)
+def test_longest_head_there_may_be_meets_nothing_whose_time_grows_faster_than_it() -> None:
+    # What looked at each byte again for each byte would take an hour for one of them.
+    for stream in head.long_heads(1_000_000):
+        outcome = head.decode([stream], (1 << 20, 100))
+        assert outcome is not None
+        if len(outcome) == 2:
+            head.check_entrance(*outcome)
