@@ -221,3 +221,37 @@ def test_a_text_and_its_fault_are_the_same_however_it_is_cut(text: bytes, cuts: 
     masked = bytes(byte ^ key[position % 4] for position, byte in enumerate(text))
 
     assert fate(pieces(masked, cuts), key) == fate([masked], key)
+
+
+# --- what it came in
+
+
+def inflated(sent: bytes, *, fragments: int = 1) -> Incoming:
+    """A compressed message whose bytes are these, all of them in the last of its frames."""
+    incoming = Incoming(Opcode.BINARY, is_compressed=True)
+    for _ in range(fragments - 1):
+        incoming.begin_frame(0, NO_MASK, is_final=False)
+        incoming.take(b"")
+    incoming.begin_frame(len(sent), NO_MASK, is_final=True)
+    incoming.take(sent)
+    return incoming
+
+
+@pytest.mark.parametrize("payload", [b"", b"hello", b"a" * 5000, bytes(range(256)) * 20])
+def test_what_a_compressor_makes_is_not_padded(payload: bytes) -> None:
+    assert inflated(deflated(payload)).padded_bytes == 0
+
+
+@pytest.mark.parametrize(("blocks", "fragments", "padded_bytes"), [(3, 1, 0), (4, 1, 21), (6, 2, 0), (7, 2, 36)])
+def test_message_of_blocks_that_hold_nothing_is_padded(blocks: int, fragments: int, padded_bytes: int) -> None:
+    empty_block = b"\x00\x00\x00\xff\xff"
+
+    assert inflated(empty_block * blocks + b"\x00", fragments=fragments).padded_bytes == padded_bytes
+
+
+def test_message_that_is_not_compressed_is_never_padded() -> None:
+    incoming = Incoming(Opcode.BINARY)
+    incoming.begin_frame(5, NO_MASK, is_final=True)
+    incoming.take(b"hello")
+
+    assert incoming.padded_bytes == 0

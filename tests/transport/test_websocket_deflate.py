@@ -204,6 +204,18 @@ def test_data_that_is_not_deflate_ends_the_member(serve: Serve) -> None:
 
 
 @OVER_TLS_TOO
+def test_message_that_inflates_to_nothing_counts_as_what_it_came_in(serve: Serve) -> None:
+    relay = serve(ON + rooms(bytes_per_s=32_768, message_max_bytes=65_536))
+    eve = DeflateClient(relay)
+    hollow = frame(BINARY, b"\x00\x00\x00\xff\xff" * 8000 + b"\x00")
+
+    # A burst of twice the rate passes: one of them.
+    eve.wire.send((bytes([hollow[0] | 0x40]) + hollow[1:]) * 2)
+
+    assert eve.read_goodbye() == (1008, "rate limit=bytes_per_s")
+    assert relay.template().received_binary == 1
+
+
 def test_segment_of_small_bombs_is_inflated_in_several_turns_and_all_of_it_heard(serve: Serve) -> None:
     relay = serve(ON + rooms(echo=True, message_max_bytes=0, lag_max_bytes=67_108_864, pending_max_bytes=67_108_864))
     bob = DeflateClient(relay)

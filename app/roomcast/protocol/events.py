@@ -7,7 +7,7 @@ tuple or a frozen dataclass would take twice as long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from roomcast.protocol.errors import FrameError
@@ -20,6 +20,8 @@ class Message:
 
     opcode: Opcode
     payload: bytes
+    padded_bytes: int = field(default=0, compare=False)
+    """How many bytes it came in, if these are more than compression ever makes of such a payload; else 0."""
 
 
 @dataclass(slots=True)

@@ -266,7 +266,7 @@ class Decoder:
             if self._rates is not None:
                 self._fragments_even_s = self._rates.fragment(self._fragments_even_s)
             return end
-        events.append(Message(incoming.opcode, bytes(incoming.payload)))
+        events.append(Message(incoming.opcode, bytes(incoming.payload), incoming.padded_bytes))
         self._incoming = None
         if incoming.inflater is None:
             return end

@@ -212,7 +212,7 @@ class Inbox(Outbox):
             return
         membership = self._membership
         if self._rate is not None:
-            size_bytes = len(message.payload)
+            size_bytes = message.padded_bytes or len(message.payload)
             exceeded = self._rate.admit(size_bytes, membership.clock())
             if exceeded is not None:
                 exceeded = membership.reports.enforced(self._rate, exceeded, size_bytes)
