@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from itertools import pairwise
+from threading import Event, Thread
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.wire import (
     BINARY,
     CLOSE,
     CONTINUATION,
+    HANG_S,
     PING,
     PONG,
     TEXT,
@@ -155,6 +158,42 @@ def test_flood_of_hixie76_frames_that_are_discarded_ends_the_member(serve: Serve
     assert relay.counters.limit_hits["control_frames_per_s", "closed"] == 1
     old.close()
     ended(relay, "rate", "hixie76")
+
+
+# --- many at once
+
+
+def test_crowd_that_sends_at_once_is_read_over_many_turns_and_nothing_of_it_is_lost(serve: Serve) -> None:
+    relay = serve(rooms(pending_max_bytes=1 << 30))
+    crowd = [relay.join("/rooms/crowd") for _ in range(40)]
+    ada, bob = relay.join(), relay.join()
+    counters, template = relay.server.counters, relay.template()
+    said = frame(TEXT) * (READ_BYTES // len(frame(TEXT)))
+    messages = len(crowd) * (READ_BYTES // len(frame(TEXT))) + 1
+    read_bytes: list[int] = []
+    is_held, may_go_on = Event(), Event()
+
+    def hold() -> None:
+        is_held.set()
+        may_go_on.wait(HANG_S)
+
+    def is_all_read() -> bool:
+        read_bytes.append(counters.received_bytes)
+        return template.received_text == messages
+
+    with relay.noticing(is_all_read):
+        # So that all of it is there when the loop looks.
+        holding = Thread(target=relay.call, args=(hold,))
+        holding.start()
+        assert is_held.wait(HANG_S)
+        for member in crowd:
+            member.wire.send(said)
+        ada.say("hello")
+        may_go_on.set()
+        holding.join()
+
+    assert bob.hear() == "hello"
+    assert max(after - before for before, after in pairwise(read_bytes)) < len(crowd) * READ_BYTES / 2
 
 
 # --- behind a goodbye

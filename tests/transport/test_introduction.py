@@ -6,12 +6,14 @@ import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 import gevent
 import pytest
 
 from roomcast.policies.forwarded import Forwarding, TrustedProxies
 from roomcast.transport.introduction import Introduction
+from roomcast.transport.turns import Turns
 from roomcast.transport.visitor import Visitor
 from tests.certificates import issue, trusting
 from tests.proxied import HEALTH_CHECK, NO_TLS, PROXY, SIGNATURE, TLS, binary, line
@@ -422,7 +424,7 @@ def test_what_follows_the_header_is_still_in_the_socket(serve: Serve, header: by
     ours, theirs = socket.socketpair()
     with entrance(relay, forwarding=BY_PROXY_HEADER) as door, theirs, ours:
         ours.setblocking(False)
-        visitor = Visitor(ours, PEER, 0.0, door.counters)
+        visitor = Visitor(ours, PEER, 0.0, door.counters, Turns(monotonic))
         introduction = Introduction(BY_PROXY_HEADER, door.places)
 
         reading = relay.call(lambda: gevent.spawn(introduction.before_everything, visitor))

@@ -14,6 +14,7 @@ from gevent.hub import get_hub
 
 from roomcast.metrics import TransportCounters
 from roomcast.protocol.handshake import Dialect
+from roomcast.transport.turns import Turns
 from roomcast.transport.visitor import LINGER_S, Visitor
 
 HANG_S = 20
@@ -29,7 +30,7 @@ def pair() -> Iterator[tuple[Visitor, socket.socket]]:
     raw = _socket.socket(ours.family, ours.type, ours.proto, ours.detach())
     raw.setblocking(False)
     theirs.settimeout(HANG_S)
-    yield Visitor(raw, "", monotonic(), TransportCounters(list(Dialect), [])), theirs
+    yield Visitor(raw, "", monotonic(), TransportCounters(list(Dialect), []), Turns(monotonic)), theirs
     raw.close()
     theirs.close()
 
@@ -37,7 +38,7 @@ def pair() -> Iterator[tuple[Visitor, socket.socket]]:
 Pair = tuple[Visitor, socket.socket]
 
 
-class Turns:
+class CountedTurns:
     """Counts the turns of the loop: in each of them others were served."""
 
     def __init__(self) -> None:
@@ -66,6 +67,21 @@ def test_reading_waits_for_what_comes_and_holds_up_nobody(pair: Pair) -> None:
     gevent.spawn(peer.send, b"late")
 
     assert reading.get(timeout=HANG_S) == b"late"
+
+
+def test_what_comes_in_a_turn_of_which_the_time_is_up_is_acted_on_in_a_later_one() -> None:
+    ours, peer = socket.socketpair()
+    seconds = iter([0.0, 1.0])
+    turns = Turns(lambda: next(seconds, 1.0))
+    counters = TransportCounters(list(Dialect), [])
+    with ours, peer:
+        visitor = Visitor(ours, "", 0.0, counters, turns)
+        peer.send(b"hello")
+        turns.is_over()
+        turn = get_hub().loop.iteration
+
+        assert visitor.receive() == b"hello"
+        assert get_hub().loop.iteration > turn
 
 
 def test_end_of_the_stream_is_read_as_nothing(pair: Pair) -> None:
@@ -133,7 +149,7 @@ def test_lingering_leaves_the_loop_to_others_however_much_there_is_to_read(pair:
             unread += peer.send(bytes(65_536))
     peer.close()
 
-    turns = Turns()
+    turns = CountedTurns()
     visitor.linger()
     turns.end()
 

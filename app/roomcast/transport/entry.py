@@ -97,7 +97,8 @@ class Entry:
 
     def accepted(self, raw: _socket.socket, address: str) -> None:
         """Begin the handshake of a connection. Called in the loop: never waits, never raises."""
-        visitor = Visitor(raw, address, self._membership.clock(), self._membership.counters)
+        membership = self._membership
+        visitor = Visitor(raw, address, membership.clock(), membership.counters, membership.turns)
         # What is said before there is TLS, nobody understands.
         visitor.may_answer = self._tls is None
         refusal = self._membership.places.claim(address)

@@ -138,31 +138,58 @@ class Inbox(Outbox):
     # --- reading
 
     def _readable(self) -> None:
+        # gevent stops a watcher whose callback raises: a member would go deaf.
+        try:
+            if self._membership.turns.is_over():
+                self._line_up(is_long=False)
+            else:
+                self._read(READ_BYTES)
+        except Exception as error:
+            self._end_by_fault(error)
+
+    def _line_up(self, *, is_long: bool) -> None:
+        """Be read in a later turn: too many others were in this one, or there is more than its share."""
+        self._reader.stop()
+        # It may have answered a ping, and is not heard yet.
+        self.is_heard = True
+        self._membership.turns.line_up(self._read_share, is_long=is_long)
+
+    def _read_share(self) -> None:
+        if self._is_held_back or self._stage not in _HEARD:
+            return
+        try:
+            self._reader.start(self._readable)
+            size = self._membership.turns.share_bytes(READ_BYTES)
+            # Whether it is read on is for whoever acts on what has come to say.
+            if self._read(size) == size and self._stage is _OPEN and self._reader.active:
+                self._line_up(is_long=True)
+        except Exception as error:
+            self._end_by_fault(error)
+
+    def _read(self, size: int) -> int:
+        """Read once, and act on what has come. Returns how much that is."""
         room = self._room
         if room.pending_bytes > room.rules.pending_max_bytes and self._stage is _OPEN:
             # Before it is read, not after: ten thousand members that send one
             # burst each into a room that owes too much are a gigabyte.
             room.hold_back(self)
-            return
+            return 0
         try:
-            data = self._raw.recv(READ_BYTES)
+            data = self._raw.recv(size)
         except BlockingIOError:
-            return
+            return 0
         except OSError:
             data = b""
-        # gevent stops a watcher whose callback raises: a member would go deaf.
-        try:
-            if data:
-                self.is_heard = True
-                self._membership.counters.received_bytes += len(data)
-                if self._stage is _OPEN:
-                    self._take(data)
-                else:
-                    self._take_late(data)
-            else:
-                self._close(Reason.GONE)
-        except Exception as error:
-            self._end_by_fault(error)
+        if not data:
+            self._close(Reason.GONE)
+            return 0
+        self.is_heard = True
+        self._membership.counters.received_bytes += len(data)
+        if self._stage is _OPEN:
+            self._take(data)
+        else:
+            self._take_late(data)
+        return len(data)
 
     def _take_early(self) -> None:
         """Act on what came and waits, unless the room owes too much: then when it is read again."""
@@ -251,7 +278,7 @@ class Inbox(Outbox):
             # Else its room holds it back, or it says goodbye: they come back to it.
             if self._reader.active:
                 self._reader.stop()
-                after(0.0, self._take_early)
+                self._membership.turns.line_up(self._take_early, is_long=True)
 
     def _give_up(self, reason: Reason, detail: str, limit: str | None) -> None:
         """Close one that breaks a rule or exceeds a limit, and listen to it no more, not even for its goodbye."""

@@ -12,6 +12,7 @@ from roomcast.relay.room import Room
 from roomcast.transport.keepalive import KeepAlive, LiveMember
 from roomcast.transport.places import Places
 from roomcast.transport.reports import Reports
+from roomcast.transport.turns import Turns
 
 
 class CountedMember(LiveMember, Protocol):
@@ -60,6 +61,8 @@ class Membership:
         self.counters = counters
         self.places = places
         self.reports = reports
+        self.turns = Turns(clock)
+        """Of the loop: how long those may keep it who have sent something, handshakes included."""
         self.journal = journal
         self.keep_alive = keep_alive
         self.clock = clock

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from roomcast.metrics import TransportCounters
     from roomcast.policies.forwarded import Scheme
     from roomcast.protocol.handshake import Dialect
+    from roomcast.transport.turns import Turns
 
 # The most that is read at a time. A head is smaller; frames may be glued to it.
 _READ_BYTES = 16_384
@@ -37,12 +38,14 @@ class Visitor:
         address: The peer's, "" for a path's. It becomes the client's, where a proxy says which that is.
         now_s: When it came.
         counters: Where its bytes are counted.
+        turns: Asked, whenever something has come, whether it is to be acted on in this turn of the loop.
     """
 
     __slots__ = (
         "_counters",
         "_early",
         "_tls",
+        "_turns",
         "address",
         "claimed",
         "dialect",
@@ -54,11 +57,14 @@ class Visitor:
         "stream",
     )
 
-    def __init__(self, raw: _socket.socket, address: str, now_s: float, counters: TransportCounters) -> None:
+    def __init__(
+        self, raw: _socket.socket, address: str, now_s: float, counters: TransportCounters, turns: Turns
+    ) -> None:
         self.raw = raw
         self.address = address
         self.now_s = now_s
         self._counters = counters
+        self._turns = turns
         # The address that its place is counted for, and is given back with.
         self.claimed = address
         # Whether a trusted proxy speaks, who may name the client in its request.
@@ -104,6 +110,8 @@ class Visitor:
                 self._wait(READABLE)
             else:
                 self._counters.received_bytes += len(data)
+                if self._turns.is_over():
+                    self._turns.wait()
                 return data
 
     def peek(self) -> bytes:
