@@ -60,9 +60,11 @@ def test_message_is_encoded_once_for_each_format_whoever_asks_when(
 def test_frames_are_counted_when_they_are_made_once_for_each_format_that_can_carry_them() -> None:
     formats = [BracketFormat(b"<>"), BracketFormat(b"[]", carries_binary=False), BracketFormat(b"()")]
     message = Message("/rooms/a", 1, Kind.BINARY, b"hello", None)
-    before = message.frame_bytes
+    before = message.frame_bytes, [message.has_frame(wire_format) for wire_format in formats]
 
     for wire_format in formats * 2:
         message.frame(wire_format)
 
-    assert (before, message.frame_bytes) == (0, len(b"<hello>(hello)"))
+    assert before == (0, [False] * 3)
+    assert message.frame_bytes == len(b"<hello>(hello)")
+    assert all(message.has_frame(wire_format) for wire_format in formats)

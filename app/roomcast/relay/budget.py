@@ -31,7 +31,7 @@ TIGHT_SHARE = 0.8
 CALM_SHARE = 0.7
 # The same for the memory that is left, as shares of what always has to be free: so much
 # it must be again once it was short, and below this nothing is written on any account.
-CALM_RESERVE = 2.0
+CALM_RESERVE = 2
 LAST_RESERVE = 0.25
 
 # What a send costs the kernel beside its bytes, until the peer has acknowledged
@@ -113,9 +113,10 @@ class Budget:
         if self._left_bytes is None:
             return
         self.unlooked_bytes = LOOK_AFTER_BYTES
-        left_bytes = self._left_bytes()
-        reserve_bytes = int(self._reserve_bytes * (CALM_RESERVE if self.is_full else 1))
-        self.is_spent = left_bytes < self._reserve_bytes * LAST_RESERVE
+        left_bytes, reserve_bytes = self._left_bytes(), self._reserve_bytes
+        self.is_spent = left_bytes < reserve_bytes * LAST_RESERVE
+        if self.is_full:
+            reserve_bytes *= CALM_RESERVE
         self._bound_bytes = min(self.limit_bytes, self.held_bytes + left_bytes - reserve_bytes)
         self._judge()
 

@@ -223,7 +223,9 @@ class Hub:
             self._due.append(heappop(self._resting)[2])
         budget = self.budget
         while now - started < TURN_S:
-            if (budget.unlooked_bytes < 0 or budget.is_full) and (wait_s := self._shedding.relieve()) is not None:
+            if budget.unlooked_bytes < 0:
+                budget.look()
+            if budget.is_full and (wait_s := self._shedding.relieve()) is not None:
                 self._go_on_after(wait_s)
                 return
             if not self._due:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from roomcast.relay.budget import Budget
+from roomcast.relay.burst import Burst
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.log import Log
 from roomcast.relay.member import Member
-from roomcast.relay.message import Kind
+from roomcast.relay.message import Kind, Message, WireFormat
 
 
 class Lag:
@@ -52,6 +53,13 @@ class Laggards(dict[Member, Lag]):
         if lag is not None:
             self._counters.laggards -= 1
         return lag
+
+    def burst(self, batch: list[Message], wire_format: WireFormat, *, is_echoed: bool) -> Burst:
+        """Join a batch for one of them. If nobody of its format is up to date, it is encoded only now, and counted."""
+        fresh = [message for message in batch if not message.has_frame(wire_format)]
+        burst = Burst(batch, wire_format, is_echoed=is_echoed)
+        self._log.frame_bytes += sum([len(message.frame(wire_format) or b"") for message in fresh])
+        return burst
 
     def count_rest(self, member: Member, lag: Lag, kind: Kind) -> None:
         """Count the frame that was half written: its rest is out, and only now it was delivered."""

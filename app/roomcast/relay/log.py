@@ -15,14 +15,14 @@ class Log:
         head: The offset after which this log begins.
     """
 
-    __slots__ = ("_end_bytes", "_messages", "frame_bytes", "head", "size_bytes")
+    __slots__ = ("_end_bytes", "_messages", "_start_bytes", "frame_bytes", "head")
 
     def __init__(self, head: int = 0) -> None:
         self.head = head
-        self.size_bytes = 0
         self.frame_bytes = 0
-        # The size of all messages ever appended.
+        # The size of all messages ever appended, and of those that are not held any more.
         self._end_bytes = 0
+        self._start_bytes = 0
         # A list, not a deque: a laggard reads from the middle, which a deque
         # must walk to, and an empty deque takes 600 bytes in each of ten
         # thousand rooms. Trimming moves the pointers that stay, 8 bytes a
@@ -34,11 +34,15 @@ class Log:
         """The offset of the oldest message held."""
         return self.head - len(self._messages) + 1
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of the messages held."""
+        return self._end_bytes - self._start_bytes
+
     def append(self, message: Message) -> None:
         """Add the next message. Its offset is ``head + 1``: brokers leave no gaps."""
         self.head = message.offset
         self._messages.append(message)
-        self.size_bytes += message.size_bytes
         message.end_bytes = self._end_bytes = self._end_bytes + message.size_bytes
 
     def batch(self, cursor: int, until: int, limit_bytes: int) -> list[Message]:
@@ -49,7 +53,7 @@ class Log:
         messages = self._messages
         start = len(messages) - self.head + cursor
         end = len(messages) - self.head + until
-        if self.size_bytes <= limit_bytes:
+        if self._end_bytes - self._start_bytes <= limit_bytes:
             return messages[start:end]
         stop = start + 1
         size_bytes = messages[start].size_bytes
@@ -68,13 +72,17 @@ class Log:
     def trim(self, keep_bytes: int, served: int) -> None:
         """Forget the oldest messages until ``keep_bytes`` are held, but none after offset ``served``."""
         messages = self._messages
-        if keep_bytes == 0 and served == self.head:
-            messages.clear()
-            self.size_bytes = self.frame_bytes = 0
+        if keep_bytes == 0:
+            # All that was served, which is all that frames were made of.
+            count = len(messages) - self.head + served
+            if count > 0:
+                self._start_bytes = messages[count - 1].end_bytes
+                self.frame_bytes = 0
+                del messages[:count]
             return
         count = 0
         while self.size_bytes > keep_bytes and count < len(messages) and messages[count].offset <= served:
-            self.size_bytes -= messages[count].size_bytes
+            self._start_bytes = messages[count].end_bytes
             self.frame_bytes -= messages[count].frame_bytes
             count += 1
         del messages[:count]

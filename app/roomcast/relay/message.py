@@ -44,7 +44,6 @@ class Message:
         "_frame",
         "_others",
         "end_bytes",
-        "frame_bytes",
         "kind",
         "offset",
         "payload",
@@ -63,8 +62,6 @@ class Message:
         self.payload = payload
         self.sender = sender
         self.size_bytes = len(payload) + OVERHEAD_BYTES
-        # What was encoded so far. Not in `size_bytes`: nobody knows beforehand in how many formats.
-        self.frame_bytes = 0
         # Nearly every room speaks one format. The first one asked for has a
         # slot of its own, so that a dict is made only where there is a second.
         self._format: WireFormat | None = None
@@ -80,16 +77,20 @@ class Message:
             return self._frame
         if self._format is None:
             self._format = wire_format
-            self._frame = frame = self._encode(wire_format)
-            return frame
+            self._frame = wire_format.encode(self.kind, self.payload)
+            return self._frame
         if self._others is None:
             self._others = {}
         if wire_format not in self._others:
-            self._others[wire_format] = self._encode(wire_format)
+            self._others[wire_format] = wire_format.encode(self.kind, self.payload)
         return self._others[wire_format]
 
-    def _encode(self, wire_format: WireFormat) -> bytes | None:
-        frame = wire_format.encode(self.kind, self.payload)
-        if frame is not None:
-            self.frame_bytes += len(frame)
-        return frame
+    def has_frame(self, wire_format: WireFormat) -> bool:
+        """Whether it was encoded in this format already."""
+        return wire_format is self._format or (self._others is not None and wire_format in self._others)
+
+    @property
+    def frame_bytes(self) -> int:
+        """The size of all frames that were made of it so far. No part of ``size_bytes``, which cannot know them."""
+        frames = (self._frame, *(self._others or {}).values())
+        return sum([len(frame) for frame in frames if frame is not None])

@@ -162,17 +162,14 @@ class Room:
     # --- messages out: the cohorts
 
     def flush(self, budget: int) -> int:
-        """Go on with the pass, or begin one; serve ``budget`` members at most.
-
-        Returns:
-            How many were served. The pass goes on while ``is_flushing``.
-        """
+        """Go on with the pass, or begin one; return how many members were served, ``budget`` at most."""
         if self._services is None:
             if self.at == self.log.head:
                 return 0
             self._services = self._begin_pass()
         services = self._services
-        budget = min(budget, self._at_once)
+        if budget > self._at_once:
+            budget = self._at_once
         served = 0
         for service in services:
             served += self._serve(service, budget - served)
@@ -191,15 +188,19 @@ class Room:
         head = self.log.head
         batch = self.log.batch(self.at, head, PASS_BYTES)
         self.at = batch[-1].offset
-        size_bytes = self.pending_bytes if self.at == head else sum([message.size_bytes for message in batch])
-        self.pending_bytes -= size_bytes
-        self._at_once = AT_ONCE_BYTES // size_bytes or 1
+        if self.at == head:
+            self.pending_bytes = 0
+        else:
+            self.pending_bytes -= sum([message.size_bytes for message in batch])
         services: list[Service] = []
+        size = 0
         for wire_format, cohort in self._cohorts.items():
             if cohort:
                 burst = Burst(batch, wire_format, is_echoed=self.rules.echo)
-                self.log.frame_bytes += len(burst.data)
+                size += len(burst.data)
                 services.append(Service(burst, list(cohort)))
+        self.log.frame_bytes += size
+        self._at_once = AT_ONCE_BYTES // (size + 1) or 1
         return services
 
     def _serve(self, service: Service, budget: int) -> int:
@@ -272,10 +273,7 @@ class Room:
 
     def _feed_from_log(self, member: Member, lag: Lag) -> None:
         batch = self.log.batch(lag.cursor, self.at, PASS_BYTES)
-        known_bytes = sum([message.frame_bytes for message in batch])
-        burst = Burst(batch, member.wire_format, is_echoed=self.rules.echo)
-        # If nobody of its format was up to date, they were not encoded yet.
-        self.log.frame_bytes += sum([message.frame_bytes for message in batch]) - known_bytes
+        burst = self.laggards.burst(batch, member.wire_format, is_echoed=self.rules.echo)
         is_sender = member in burst.senders
         data = burst.without(member) if is_sender else burst.data
         taken = member.offer(data) if data else 0
