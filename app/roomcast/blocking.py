@@ -41,6 +41,7 @@ from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.hixie76 import KEY3_SIZE, challenge_response
+from roomcast.protocol.request import Request as Head
 from roomcast.protocol.upgrade import accept_token
 
 __all__ = [
@@ -88,7 +89,7 @@ class Request:
 
     dialect: Dialect
     token: bytes
-    head: http.Request = field(repr=False)
+    head: Head = field(repr=False)
     is_secure: bool = False
 
     @property
@@ -291,7 +292,7 @@ def _respond(sock: socket.socket, request: Request, message_max_bytes: int) -> b
     return request.token
 
 
-def _recognised(head: http.Request) -> Dialect:
+def _recognised(head: Head) -> Dialect:
     dialect = recognise(head)
     if dialect is None:
         raise HandshakeError(

@@ -24,7 +24,8 @@ from roomcast.protocol.deflate import negotiate
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.hixie76 import KEY3_SIZE, challenge_response
-from roomcast.protocol.http import HeadDecoder, Request, response
+from roomcast.protocol.http import HeadDecoder, response
+from roomcast.protocol.request import Request
 from tests.fuzz import script
 from tests.fuzz.bounds import check_words, kept_bytes
 from tests.fuzz.readers import READERS, Reading, Refusal, reading

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.handshake import Dialect, accept, recognise
-from roomcast.protocol.http import HeadDecoder, Request
+from roomcast.protocol.http import HeadDecoder
+from roomcast.protocol.request import Request
 
 Headers = dict[str, str]
 

@@ -12,7 +12,7 @@ from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.events import Close, Event, Failed, Message
 from roomcast.protocol.frames import CloseCode, Opcode
 from roomcast.protocol.hixie76 import CLOSING, Decoder, accept, challenge_response, check, encode, key_number
-from roomcast.protocol.http import Request
+from roomcast.protocol.request import Request
 from tests.protocol.clients import told
 
 KEY1 = "4 @1  46546xW%0l 1 5"

@@ -2,7 +2,7 @@ import pytest
 
 from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError
-from roomcast.protocol.http import Request
+from roomcast.protocol.request import Request
 from roomcast.protocol.upgrade import accept, accept_token, subprotocols
 
 

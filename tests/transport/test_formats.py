@@ -10,7 +10,7 @@ from roomcast.metrics import TransportCounters
 from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect
-from roomcast.protocol.http import Request
+from roomcast.protocol.request import Request
 from roomcast.relay.message import Kind
 from roomcast.transport.formats import DeflateFormat, Deflation, Formats, Hixie76Format, Rfc6455Format
 from tests.idle import idle_counters

@@ -18,7 +18,7 @@ from enum import StrEnum
 from roomcast.protocol import hixie76, upgrade
 from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
-from roomcast.protocol.http import Request
+from roomcast.protocol.request import Request
 
 _VERSION = "13"
 _KEY_SIZE = 16

@@ -23,8 +23,8 @@ from typing import Final
 from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault, broken_rule, over_limit
 from roomcast.protocol.events import Close, Event, Failed, Message
 from roomcast.protocol.frames import Opcode
-from roomcast.protocol.http import Request
 from roomcast.protocol.rates import FrameRates
+from roomcast.protocol.request import Request
 
 KEY3_SIZE: Final = 8
 """The raw bytes that follow the blank line of a request."""

@@ -11,7 +11,8 @@ from typing import Final
 
 from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError
-from roomcast.protocol.http import Request, is_token
+from roomcast.protocol.http import is_token
+from roomcast.protocol.request import Request
 
 # "258EAFA5-…": any server that did not mean to speak WebSocket would not know
 # this string, so it cannot be tricked into a 101 (1.3).

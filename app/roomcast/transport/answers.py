@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from roomcast.metrics import NO_DIALECT
 from roomcast.policies.hits import Action
 from roomcast.policies.origins import spelled
-from roomcast.protocol.http import Request, response
+from roomcast.protocol.http import response
+from roomcast.protocol.request import Request
 from roomcast.transport.admission import Outcome, Refusal
 from roomcast.transport.membership import Membership
 from roomcast.transport.visitor import Visitor

@@ -19,7 +19,8 @@ from roomcast.protocol import hixie76
 from roomcast.protocol.connection import Connection
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise
-from roomcast.protocol.http import HeadDecoder, Request
+from roomcast.protocol.http import HeadDecoder
+from roomcast.protocol.request import Request
 from roomcast.relay.message import Kind
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
 from roomcast.transport.answers import Answers, Page

@@ -9,7 +9,7 @@ from roomcast.protocol import hixie76, rfc6455
 from roomcast.protocol.deflate import Agreement, Deflater, negotiate
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
-from roomcast.protocol.http import Request
+from roomcast.protocol.request import Request
 from roomcast.relay.message import Kind
 
 _OPCODES = {Kind.TEXT: Opcode.TEXT, Kind.BINARY: Opcode.BINARY}

@@ -17,7 +17,7 @@ from roomcast.policies.forwarded import Forwarding
 from roomcast.protocol.proxy_protocol import ProxyHeader, ProxyHeaderDecoder
 
 if TYPE_CHECKING:
-    from roomcast.protocol.http import Request
+    from roomcast.protocol.request import Request
     from roomcast.transport.places import Places
     from roomcast.transport.visitor import Visitor
 
