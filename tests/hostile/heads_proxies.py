@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.hostile.cases import IMPATIENT, ROOM, Attacker, Case, Step
+from tests.hostile.cases import IMPATIENT, ROOM, Attacker, Case, Outcome, Step
 from tests.hostile.outcomes import Accepted, Counted, Refused, end, gone_before_101, handshake, hit
 from tests.hostile.steps import drip, shut
 from tests.proxied import HEALTH_CHECK, LOCAL, PROXY, SIGNATURE, binary, line
@@ -163,65 +163,47 @@ def _one_too_many() -> Counted:
 
 
 def _cases() -> list[Case]:
-    book, forwarded = "proxy-protocol.txt, 2", "[server] trusted_proxies"
-    none = _one_too_many()
+    return [*_proxy_headers(), *_one_client_as_many(), *_strangers()]
+
+
+def _proxy_headers() -> list[Case]:
+    book, impatient = "proxy-protocol.txt, 2", (*_WITH_PROXY_HEADERS, *IMPATIENT)
+    each_byte = drip(binary(_CLIENT) + _HEAD)
     return [
-        *(_behind(f"PROXY header: {name}", header + _HEAD, MALFORMED, book) for name, header in _BAD_HEADERS.items()),
-        *(_behind(f"PROXY header: {name}", header + _HEAD, Accepted(), book) for name, header in _GOOD_HEADERS.items()),
-        _behind("PROXY header: one byte at a time", drip(binary(_CLIENT) + _HEAD), Accepted(), book),
-        _behind("PROXY header: by a stranger", _LINE + _HEAD, MALFORMED, forwarded, source=""),
-        _behind("PROXY header: none, of a stranger", _HEAD, Accepted(), forwarded, source=""),
-        Case(
-            "PROXY header: half, then the end",
-            (SIGNATURE, shut),
-            gone_before_101(),
-            book,
-            _WITH_PROXY_HEADERS,
-            source=_PROXY,
-        ),
-        Case(
-            "PROXY header: half, then silence",
-            (SIGNATURE,),
-            LATE,
-            book,
-            (*_WITH_PROXY_HEADERS, *IMPATIENT),
-            source=_PROXY,
-        ),
-        Case(
-            "four of one client, by version 1",
-            (_four_times(lambda _: _LINE + _HEAD),),
-            none,
-            book,
-            _WITH_PROXY_HEADERS,
-            source=_PROXY,
-        ),
-        Case(
-            "four of one client, by version 2",
-            (_four_times(lambda _: binary(_CLIENT) + _HEAD),),
-            none,
-            book,
-            _WITH_PROXY_HEADERS,
-            source=_PROXY,
-        ),
+        *(_behind(f"PROXY header: {name}", MALFORMED, book, bad + _HEAD) for name, bad in _BAD_HEADERS.items()),
+        *(_behind(f"PROXY header: {name}", Accepted(), book, good + _HEAD) for name, good in _GOOD_HEADERS.items()),
+        _behind("PROXY header: one byte at a time", Accepted(), book, each_byte),
+        _behind("PROXY header: half, then the end", gone_before_101(), book, SIGNATURE, shut),
+        _behind("PROXY header: half, then silence", LATE, book, SIGNATURE, settings=impatient),
+    ]
+
+
+def _one_client_as_many() -> list[Case]:
+    """Places and handshakes that one client takes behind the proxy, under more than one name if it can."""
+    one_too_many, held = _one_too_many(), Counted(_held_handshakes())
+    book, forwarded, handshakes = "proxy-protocol.txt, 2", "[server] trusted_proxies", "[limits] handshakes_per_address"
+    by_version_1, by_version_2 = _four_times(lambda _: _LINE + _HEAD), _four_times(lambda _: binary(_CLIENT) + _HEAD)
+    return [
+        _behind("four of one client, by version 1", one_too_many, book, by_version_1),
+        _behind("four of one client, by version 2", one_too_many, book, by_version_2),
         *(
-            Case(f"another address for each, {name}", (_forwarded(value),), none, forwarded, _TRUSTED, source=_PROXY)
+            _behind(f"another address for each, {name}", one_too_many, forwarded, _forwarded(value), settings=_TRUSTED)
             for name, value in _SPOOFED.items()
         ),
-        Case(
-            "one address for all, by a stranger",
-            (claim_another_address,),
-            Counted({handshake("accepted", "rfc6455"): _PLACES + 1, end("gone"): _PLACES + 1}),
-            forwarded,
-            _TRUSTED,
+        _behind(
+            "all handshakes that one client may have", held, handshakes, hold_all_handshakes, settings=_FEW_HANDSHAKES
         ),
-        Case(
-            "all handshakes that one client may have",
-            (hold_all_handshakes,),
-            Counted(_held_handshakes()),
-            "[limits] handshakes_per_address",
-            _FEW_HANDSHAKES,
-            source=_PROXY,
-        ),
+    ]
+
+
+def _strangers() -> list[Case]:
+    """What is said by somebody who is no proxy."""
+    rule = "[server] trusted_proxies"
+    all_four = Counted({handshake("accepted", "rfc6455"): _PLACES + 1, end("gone"): _PLACES + 1})
+    return [
+        Case("PROXY header: by a stranger", (_LINE + _HEAD,), MALFORMED, rule, _WITH_PROXY_HEADERS),
+        Case("PROXY header: none, of a stranger", (_HEAD,), Accepted(), rule, _WITH_PROXY_HEADERS),
+        Case("one address for all, by a stranger", (claim_another_address,), all_four, rule, _TRUSTED),
     ]
 
 
@@ -231,8 +213,10 @@ def _held_handshakes() -> dict[str, int]:
     return held | refused | {handshake("accepted", "rfc6455"): 1, end("gone"): 1}
 
 
-def _behind(name: str, step: Step, outcome: Accepted | Refused, rule: str, *, source: str = _PROXY) -> Case:
-    return Case(name, (step,), outcome, rule, _WITH_PROXY_HEADERS, source=source)
+def _behind(
+    name: str, outcome: Outcome, rule: str, *steps: Step, settings: tuple[str, ...] = _WITH_PROXY_HEADERS
+) -> Case:
+    return Case(name, steps, outcome, rule, settings, source=_PROXY)
 
 
 CASES: Final = _cases()

@@ -119,75 +119,67 @@ def cut(attacker: Attacker) -> None:
 
 
 def _cases() -> list[Case]:
-    late = {handshake("timeout"): 1, hit("handshake_timeout_s", "refused"): 1}
-    gone = Counted({handshake("accepted", "rfc6455"): 1, end("gone"): 1})
     unanswered = Unanswered({handshake("tls"): 1})
     door, book = "[tls]", "RFC 8446, 6"
     return [
         *(_case(f"in clear: {name}", (in_clear(data),), IN_CLEAR, door) for name, data in _NOT_TLS.items()),
         *(_case(f"bad TLS: {name}", (in_clear(data),), Alerted(), book) for name, data in _BAD_TLS.items()),
         *(_case(f"bad TLS: {name}", (in_clear(data),), unanswered, book) for name, data in _NO_VERSION.items()),
+        *_unfinished(),
+        *_within(),
+        *_below(),
+    ]
+
+
+def _unfinished() -> list[Case]:
+    """Handshakes of TLS that end in their middle, or stop there."""
+    half = in_clear(_hello()[:40])
+    late = Unanswered({handshake("timeout"): 1, hit("handshake_timeout_s", "refused"): 1})
+    late_within = Refused(408, "timeout", limit="handshake_timeout_s")
+    reset_unread = Unanswered({handshake("gone"): 1}, is_read=False)
+    book, timeout = "RFC 8446, 6", "[limits] handshake_timeout_s"
+    return [
         _case("first byte of TLS, then the end", (in_clear(b"\x16"), shut), gone_before_101(), book),
-        _case("half a ClientHello, then the end", (in_clear(_hello()[:40]), shut), gone_before_101(), book),
-        _case(
-            "half a ClientHello, then a reset",
-            (in_clear(_hello()[:40]), reset),
-            Unanswered({handshake("gone"): 1}, is_read=False),
-            book,
-        ),
-        Case(
-            "silence at a door of TLS", (in_clear(b""),), Unanswered(late), "[limits] handshake_timeout_s", _IMPATIENT
-        ),
-        Case(
-            "half a ClientHello, then silence",
-            (in_clear(_hello()[:40]),),
-            Unanswered(late),
-            "[limits] handshake_timeout_s",
-            _IMPATIENT,
-        ),
-        Case(
-            "silence within TLS",
-            (b"GET",),
-            Refused(408, "timeout", limit="handshake_timeout_s"),
-            "[limits] handshake_timeout_s",
-            _IMPATIENT,
-        ),
+        _case("half a ClientHello, then the end", (half, shut), gone_before_101(), book),
+        _case("half a ClientHello, then a reset", (half, reset), reset_unread, book),
+        _case("silence at a door of TLS", (in_clear(b""),), late, timeout, _IMPATIENT),
+        _case("half a ClientHello, then silence", (half,), late, timeout, _IMPATIENT),
+        _case("silence within TLS", (b"GET",), late_within, timeout, _IMPATIENT),
+    ]
+
+
+def _within() -> list[Case]:
+    """What encryption changes nothing about."""
+    too_big = Closed(1009, "too_big", limit="message_max_bytes")
+    return [
         _case("TLS within TLS", (_hello(),), Refused(400, "malformed"), "RFC 9112, 3"),
         _case("bad request within TLS", (get("/rooms/.."),), Refused(400, "malformed"), "RFC 9112, 3"),
         _case("bad frame within TLS", (join, b"\xff\xff"), Closed(1002, "protocol"), "RFC 6455, 5.2"),
         _case("message within TLS", (join, frame(TEXT, b"a" * 65_536)), Stays(("a" * 65_536,)), "RFC 6455, 5.6"),
-        _case(
-            "message too long within TLS",
-            (join, frame(TEXT, b"a" * 65_537)),
-            Closed(1009, "too_big", limit="message_max_bytes"),
-            "[limits] message_max_bytes",
-        ),
-        _case("frame in clear below TLS", (join, below_tls(frame(TEXT, b"hello"))), gone, "RFC 8446, 5.2"),
-        _case(
-            "forged record below TLS",
-            (join, below_tls(_record(0x17, bytes(64), version=0x0303))),
-            gone,
-            "RFC 8446, 5.2",
-        ),
-        _case(
-            "record too long below TLS",
-            (join, below_tls(_record(0x17, bytes(20_000), version=0x0303))),
-            gone,
-            "RFC 8446, 5.2",
-        ),
-        _case("ClientHello below TLS", (join, below_tls(_hello())), gone, "RFC 8446, 5.2"),
-        _case(
-            "alert in clear below TLS",
-            (join, below_tls(_record(_ALERT_TYPE, b"\x01\x00", version=0x0303))),
-            gone,
-            "RFC 8446, 5.2",
-        ),
+        _case("message too long within TLS", (join, frame(TEXT, b"a" * 65_537)), too_big, "[limits] message_max_bytes"),
+    ]
+
+
+def _below() -> list[Case]:
+    """What somebody on the way writes between a member's records, or instead of them."""
+    gone = Counted({handshake("accepted", "rfc6455"): 1, end("gone"): 1})
+    written = {
+        "frame in clear": frame(TEXT, b"hello"),
+        "forged record": _record(0x17, bytes(64), version=0x0303),
+        "record too long": _record(0x17, bytes(20_000), version=0x0303),
+        "ClientHello": _hello(),
+        "alert in clear": _record(_ALERT_TYPE, b"\x01\x00", version=0x0303),
+    }
+    return [
+        *(_case(f"{name} below TLS", (join, below_tls(data)), gone, "RFC 8446, 5.2") for name, data in written.items()),
         _case("end of TCP without the end of TLS", (join, cut), gone, "RFC 8446, 6.1"),
     ]
 
 
-def _case(name: str, steps: tuple[Step, ...], outcome: Outcome, rule: str) -> Case:
-    return Case(name, steps, outcome, rule, _SETTINGS)
+def _case(
+    name: str, steps: tuple[Step, ...], outcome: Outcome, rule: str, settings: tuple[str, ...] = _SETTINGS
+) -> Case:
+    return Case(name, steps, outcome, rule, settings)
 
 
 CASES: Final = _cases()

@@ -13,17 +13,7 @@ from roomcast.transport.goodbyes import LATE_MAX_BYTES
 from roomcast.transport.inbox import READ_BYTES
 from tests.running import OVER_TLS_TOO, Relay, Serve
 from tests.transport.rooms import ended, rooms
-from tests.wire import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    HANG_S,
-    PING,
-    PONG,
-    TEXT,
-    Rfc6455Client,
-    frame,
-)
+from tests.wire import BINARY, CLOSE, CONTINUATION, HANG_S, PING, PONG, TEXT, Rfc6455Client, frame
 
 pytestmark = OVER_TLS_TOO
 

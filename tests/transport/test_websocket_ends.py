@@ -6,17 +6,7 @@ import pytest
 
 from tests.running import OVER_TLS_TOO, Serve
 from tests.transport.rooms import BOTH_DIALECTS, LOBBY, Join, ended, rooms
-from tests.wire import (
-    BINARY,
-    CLOSE,
-    CLOSING,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Rfc6455Client,
-    frame,
-)
+from tests.wire import BINARY, CLOSE, CLOSING, CONTINUATION, PING, PONG, TEXT, Rfc6455Client, frame
 
 pytestmark = OVER_TLS_TOO
 
