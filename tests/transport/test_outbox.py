@@ -124,7 +124,8 @@ class Pair:
         self.peer.setblocking(False)
         self.clock = Clock()
         self.counters = idle_counters()
-        self.member = Member(raw, self._membership())
+        self.membership = self._membership()
+        self.member = Member(raw, self.membership)
 
     def _membership(self) -> Membership:
         hub = idle_hub()
@@ -270,6 +271,18 @@ def test_peer_that_takes_something_is_heard_and_makes_progress(pair: Pair) -> No
 
     assert pair.member.is_heard
     assert pair.member.progress_s == 200.0
+
+
+def test_who_can_be_written_to_when_the_turn_is_over_is_so_in_the_next_one(pair: Pair) -> None:
+    pair.member.burst(LARGE)
+    read = pair.peer.recv(len(LARGE))
+    assert not pair.membership.write_turn.is_over()
+    pair.clock.now_s += 1
+
+    pair.member.wake()
+
+    assert pair.counters.sent_bytes == 0
+    assert read + pair.read() == LARGE
 
 
 def test_wake_up_for_nothing_loses_nothing(pair: Pair) -> None:

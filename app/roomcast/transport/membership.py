@@ -12,7 +12,7 @@ from roomcast.relay.room import Room
 from roomcast.transport.keepalive import KeepAlive, LiveMember
 from roomcast.transport.places import Places
 from roomcast.transport.reports import Reports
-from roomcast.transport.turns import Turns
+from roomcast.transport.turns import Turn, Turns
 
 
 class CountedMember(LiveMember, Protocol):
@@ -63,6 +63,8 @@ class Membership:
         self.reports = reports
         self.turns = Turns(clock)
         """Of the loop: how long those may keep it who have sent something, handshakes included."""
+        self.write_turn = Turn(clock)
+        """And those who can be written to again."""
         self.journal = journal
         self.keep_alive = keep_alive
         self.clock = clock

@@ -142,6 +142,9 @@ class Outbox(ABC):
 
     def _writable(self) -> None:
         try:
+            if self._membership.write_turn.is_over():
+                # It will be called again: nothing is taken, so it can still be written to.
+                return
             self.is_heard = True
             self.progress_s = self._membership.clock()
             if self._write_own():

@@ -1,4 +1,4 @@
-"""How long all who have sent something may keep the loop, before it looks at anything else.
+"""How long all who have something to be read or written may keep the loop, before it looks at anything else.
 
 The loop calls everybody whose bytes have come, one after another. What one of them
 costs is bounded, and a thousand at once were not: as many members of one address,
@@ -11,6 +11,10 @@ for each in every turn: one of members who were just about to be read, and one o
 who had more to say than was read of them, and of handshakes. So whoever says little
 does not stand behind a thousand who say much. And the longer the lines are, the less is
 read at a time.
+
+Those who are written to share another ``TURN_S``. A thousand laggards that all begin to
+read again were turns of 0.3 s. They need no line: the loop calls them again in the next
+turn, and whoever was served has a full buffer, and is not called.
 """
 
 from collections import deque
@@ -35,33 +39,46 @@ class _CountingLoop(Protocol):
     """How often it has looked for events."""
 
 
-class Turns:
-    """The turns of this thread's loop, as those share them who read from the public door.
+class Turn:
+    """The turn of this thread's loop that is going on, and the time that some share of it.
 
     Args:
         clock: Seconds from a clock that never goes back.
     """
 
-    __slots__ = ("_clock", "_is_asked_for", "_iteration", "_long_line", "_loop", "_short_line", "_started_s")
+    __slots__ = ("_clock", "_iteration", "_loop", "_started_s")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._loop = cast(_CountingLoop, get_hub().loop)
-        # When this turn's first reader came, and in which turn that was.
+        # When the first of them came in this turn, and in which turn that was.
         self._iteration = -1
         self._started_s = 0.0
-        self._short_line: deque[Callable[[], object]] = deque()
-        self._long_line: deque[Callable[[], object]] = deque()
-        self._is_asked_for = False
 
     def is_over(self) -> bool:
-        """Tell whether this turn's time is up. Asked by who is about to read, for each read."""
+        """Tell whether the time is up. Asked by each of them who is about to do something."""
         # The loop counts its turns: to be told of each would cost a call in each.
         if self._loop.iteration != self._iteration:
             self._iteration = self._loop.iteration
             self._started_s = self._clock()
             return False
         return self._clock() - self._started_s > TURN_S
+
+
+class Turns(Turn):
+    """The turn, as those share it who read from the public door, and the lines for those to come.
+
+    Args:
+        clock: As above.
+    """
+
+    __slots__ = ("_is_asked_for", "_long_line", "_short_line")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(clock)
+        self._short_line: deque[Callable[[], object]] = deque()
+        self._long_line: deque[Callable[[], object]] = deque()
+        self._is_asked_for = False
 
     def line_up(self, callback: Callable[[], object], *, is_long: bool) -> None:
         """Call ``callback`` in a later turn.
