@@ -74,6 +74,33 @@ def test_a_silent_member_saves_up_no_more_than_the_burst() -> None:
     assert [rate.admit(1, now_s=1e6) for _ in range(3)] == [None, None, "messages_per_s"]
 
 
+def test_what_a_member_could_not_send_is_made_up_for_and_no_more() -> None:
+    rate = MemberRate(messages_per_s=1, bytes_per_s=100)
+    assert [rate.admit(100, now_s=10.0) for _ in range(2)] == [None, None]
+
+    # Half a second later it was held back, for three.
+    rate.make_up(held_s=3.0, now_s=13.5)
+
+    assert [rate.admit(100, now_s=13.5) for _ in range(4)] == [None, None, None, "messages_per_s"]
+    assert [rate.admit(100, now_s=14.0), rate.admit(1, now_s=14.0)] == [None, "messages_per_s"]
+
+
+def test_what_was_made_up_for_is_kept_beside_the_burst() -> None:
+    rate = MemberRate(messages_per_s=1, bytes_per_s=0)
+
+    rate.make_up(held_s=3.0, now_s=1000.0)
+
+    assert [rate.admit(1, now_s=2000.0) for _ in range(6)] == [None] * 5 + ["messages_per_s"]
+
+
+def test_there_is_nothing_to_make_up_for_where_nothing_is_limited() -> None:
+    rate = MemberRate(messages_per_s=1, bytes_per_s=0)
+
+    rate.make_up(held_s=0.0, now_s=0.0)
+
+    assert [rate.admit(10**12, now_s=0.0) for _ in range(3)] == [None, None, "messages_per_s"]
+
+
 def test_a_member_survives_a_clock_that_is_set_back() -> None:
     rate = MemberRate(messages_per_s=1, bytes_per_s=0)
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import ssl
 from itertools import pairwise
 from threading import Event, Thread
+from typing import cast
 
 import pytest
 
+from roomcast.relay.member import Publisher
 from roomcast.relay.reasons import Reason
 from roomcast.transport.goodbyes import LATE_MAX_BYTES
 from roomcast.transport.inbox import READ_BYTES
 from tests.running import OVER_TLS_TOO, Relay, Serve
+from tests.transport.entrance import entrance
 from tests.transport.rooms import ended, rooms
-from tests.wire import BINARY, CLOSE, CONTINUATION, HANG_S, PING, PONG, TEXT, Rfc6455Client, frame
+from tests.wire import BINARY, CLOSE, CONTINUATION, HANG_S, PING, PONG, TEXT, Rfc6455Client, frame, shake_hands_rfc6455
 
 pytestmark = OVER_TLS_TOO
 
@@ -45,6 +48,31 @@ def test_more_messages_than_the_rate_allows_end_the_member_behind_those_that_pas
     ended(relay, "rate")
     # The one too many, and the two that came with it.
     assert relay.template().dropped == {"rate": 3}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_backlog_of_one_that_was_not_read_is_no_flood_of_its_own(serve: Serve) -> None:
+    relay, clock = serve(), Clock()
+    with entrance(relay, clock=clock) as door:
+        ada = shake_hands_rfc6455(door.visit("192.0.2.1"), "/rooms/lobby")
+        bob = shake_hands_rfc6455(door.visit("192.0.2.2"), "/rooms/lobby")
+        held, _ = relay.call(lambda: list(door.membership.keep_alive))
+
+        relay.call(lambda: held.room.hold_back(cast(Publisher, held)))
+        ada.wire.send(b"".join(frame(TEXT, b"%d" % number) for number in range(501)))
+        clock.now_s += 3
+        relay.call(held.resume)
+
+        # A hundred a second for three seconds, and the burst of twice that; not one more.
+        assert [bob.hear() for _ in range(500)] == [str(number) for number in range(500)]
+        assert ada.read_goodbye() == (1008, "rate limit=messages_per_s")
 
 
 def test_more_bytes_than_the_rate_allows_end_the_member(serve: Serve) -> None:

@@ -74,12 +74,15 @@ class MemberRate:
         self._at_s = now_s
         if elapsed_s > 0:
             # Comparisons instead of min(): its calls would be half of the cost.
-            messages += elapsed_s * rate
-            if messages > rate * BURST_S:
-                messages = rate * BURST_S
-            left_bytes += elapsed_s * byte_rate
-            if left_bytes > byte_rate * BURST_S:
-                left_bytes = byte_rate * BURST_S
+            # Below the burst only: what was made up for may be more, and is kept.
+            if messages < (burst := rate * BURST_S):
+                messages += elapsed_s * rate
+                if messages > burst:
+                    messages = burst
+            if left_bytes < (burst := byte_rate * BURST_S):
+                left_bytes += elapsed_s * byte_rate
+                if left_bytes > burst:
+                    left_bytes = burst
         if messages < 1:
             exceeded = "messages_per_s"
         elif left_bytes < size_bytes:
@@ -90,6 +93,18 @@ class MemberRate:
             left_bytes -= size_bytes
         self._messages, self._bytes = messages, left_bytes
         return exceeded
+
+    def make_up(self, held_s: float, now_s: float) -> None:
+        """Let a member send what it could not while it was not read, beside its burst: it comes all at once.
+
+        Args:
+            held_s: How long that was.
+            now_s: When it ended.
+        """
+        silent_s = max(now_s - held_s - self._at_s, 0.0)
+        self._at_s = now_s
+        self._messages = _made_up(self._messages, self._messages_per_s, silent_s, held_s)
+        self._bytes = _made_up(self._bytes, self._bytes_per_s, silent_s, held_s)
 
     def admit_beyond(self, limit: str, size_bytes: int) -> str | None:
         """Count a message that is beyond ``limit``, which is only reported, for the other of the two limits.
@@ -106,6 +121,12 @@ class MemberRate:
             # has been told so already.
             self._messages -= 1
         return None
+
+
+def _made_up(level: float, rate: float, silent_s: float, held_s: float) -> float:
+    if rate == inf:
+        return inf
+    return max(min(level + silent_s * rate, rate * BURST_S), level) + held_s * rate
 
 
 class FrameRate:

@@ -69,7 +69,7 @@ class Inbox(Outbox):
         "_close_reason",
         "_connection",
         "_early",
-        "_is_held_back",
+        "_held_since_s",
         "_is_peer_done",
         "_late_bytes",
         "_rate",
@@ -90,8 +90,8 @@ class Inbox(Outbox):
         # What came with the handshake and is not yet acted on; b"" where the
         # connection itself has something left to read, None where nothing waits.
         self._early: bytes | None = None
-        # Whether its room has it not read.
-        self._is_held_back = False
+        # Since when its room has it not read, None where it is read.
+        self._held_since_s: float | None = None
         # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
         self._is_peer_done = False
         # What has come since our goodbye.
@@ -120,7 +120,7 @@ class Inbox(Outbox):
 
     def pause(self) -> None:
         """Read no more from a publisher whose room owes too much. TCP holds it back."""
-        self._is_held_back = True
+        self._held_since_s = self._membership.clock()
         self._reader.stop()
         self._membership.keep_alive.mind(self)
         # It may have answered a ping, and would not be heard.
@@ -128,7 +128,11 @@ class Inbox(Outbox):
 
     def resume(self) -> None:
         """Read again. The room asks this of nobody who is saying goodbye."""
-        self._is_held_back = False
+        if self._rate is not None and self._held_since_s is not None:
+            # Else a backlog of ours would be called a flood of its own.
+            now_s = self._membership.clock()
+            self._rate.make_up(now_s - self._held_since_s, now_s)
+        self._held_since_s = None
         self._membership.keep_alive.unmind(self)
         self._reader.start(self._readable)
         if self._early is not None:
@@ -155,7 +159,7 @@ class Inbox(Outbox):
         self._membership.turns.line_up(self._read_share, is_long=is_long)
 
     def _read_share(self) -> None:
-        if self._is_held_back or self._stage not in _HEARD:
+        if self._held_since_s is not None or self._stage not in _HEARD:
             return
         try:
             self._reader.start(self._readable)
@@ -261,7 +265,7 @@ class Inbox(Outbox):
             after(_OVER_RATE_PAUSE_S, self._read_on)
 
     def _read_on(self) -> None:
-        if self._stage is _OPEN and not self._is_held_back:
+        if self._stage is _OPEN and self._held_since_s is None:
             self._reader.start(self._readable)
             self._take_early()
 
