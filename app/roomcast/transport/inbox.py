@@ -159,7 +159,8 @@ class Inbox(Outbox):
         self._membership.turns.line_up(self._read_share, is_long=is_long)
 
     def _read_share(self) -> None:
-        if self._held_since_s is not None or self._stage not in _HEARD:
+        # Behind its goodbye nobody holds it back any more, nor says so: the peer's is awaited.
+        if self._stage not in _HEARD or (self._held_since_s is not None and self._stage is _OPEN):
             return
         try:
             self._reader.start(self._readable)
