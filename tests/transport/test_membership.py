@@ -136,7 +136,7 @@ def test_fault_of_ours_in_a_member_is_1011_for_that_member_alone(serve: Serve) -
         assert ada.read_goodbye() == (1011, "internal")
         assert ada.wire.read_to_end() == b""
         record = door.diary.wait_for("internal fault", error="RuntimeError", dialect="rfc6455")
-        assert "inbox.py" in record["where"]
+        assert "reading.py" in record["where"]
         assert "s3cr3t" not in str(door.diary.read())
         cai = shake_hands_rfc6455(door.visit(""), LOBBY)
         bob.say("still here")

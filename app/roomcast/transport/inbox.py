@@ -1,8 +1,8 @@
-"""What a member sends, and what is done about it: the other half of ``outbox.py``.
+"""What a member sends, and what is done about it.
 
-A watcher of the event loop calls when bytes have arrived. They become events; of
-each event comes a message in the room, a pong, or the beginning of the end. How a
-member ends is not known here: see ``websocket.py``.
+What has arrived becomes events; of each event comes a message in the room, a pong,
+or the beginning of the end. How a member ends is not known here: see ``member.py``
+and ``websocket.py``.
 
 Three hold a sender back, each by not reading it, so that TCP does. Its room, while
 it owes too much. This file, for a moment, where one of its messages was dropped.
@@ -11,7 +11,6 @@ And its connection, where a small segment inflates to much.
 
 from __future__ import annotations
 
-import socket
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
@@ -20,32 +19,23 @@ from gevent.hub import get_hub
 from roomcast.policies.hits import Action
 from roomcast.protocol.events import Close, Event, Failed, Message, More, Ping, Pong
 from roomcast.protocol.frames import Opcode
-from roomcast.protocol.handshake import Dialect
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
-from roomcast.transport.goodbyes import LATE_MAX_BYTES, LATE_READ_BYTES, echo_of, why
-from roomcast.transport.loop import READABLE, Stream, after, watcher
-from roomcast.transport.outbox import Outbox
+from roomcast.transport.goodbyes import echo_of, why
+from roomcast.transport.loop import Stream, after
+from roomcast.transport.member import StreamMember
 from roomcast.transport.stages import Stage
 
 if TYPE_CHECKING:
     from roomcast.policies.limits import MemberRate
     from roomcast.protocol.connection import Connection
-    from roomcast.relay.room import Room
+    from roomcast.transport.formats import DialectFormat
     from roomcast.transport.membership import Membership
-
-# The most that one wake-up reads: a fast sender must not keep the loop from
-# everybody else. What is left wakes it again. As frames of the smallest size
-# this is 3 ms of decoding; the 64 KiB that bigger messages would like are 13.
-READ_BYTES = 16_384
 
 # How long a member is not read of which a message was dropped. A flood of the smallest
 # messages is 3 ms of decoding a read, as often as it is read, and it may go on for
 # ever. Whoever sends a little too much hardly notices.
 _OVER_RATE_PAUSE_S = 0.1
-
-# TCP_CLOSE of the kernel's list of states (tcp_states.h).
-_TCP_CLOSE = 7
 
 # Bound once, because an enum looks its members up at the price of a call, and
 # these are asked for with every message.
@@ -55,76 +45,37 @@ _TEXT_OPCODE = Opcode.TEXT
 _TEXT, _BINARY = Kind.TEXT, Kind.BINARY
 
 
-class Inbox(Outbox):
-    """The reading half of a member.
+class Inbox(StreamMember):
+    """A member that may send.
 
     Args:
         connection: Its protocol state.
-        raw: Its socket, non-blocking.
+        raw: Its socket, non-blocking. The member closes it.
+        wire_format: Its cohort's.
         rate: What it may send, or None for no limit.
+        address: The peer's, for the log and the count per address.
         membership: What it shares with all other members.
     """
 
-    __slots__ = (
-        "_close_reason",
-        "_connection",
-        "_early",
-        "_held_since_s",
-        "_is_peer_done",
-        "_late_bytes",
-        "_rate",
-        "_reader",
-        "_room",
-        "_stage",
-    )
+    __slots__ = ("_connection", "_early", "_rate")
 
-    _room: Room
-
-    def __init__(self, connection: Connection, raw: Stream, rate: MemberRate | None, membership: Membership) -> None:
-        super().__init__(raw, membership)
+    def __init__(
+        self,
+        connection: Connection,
+        raw: Stream,
+        wire_format: DialectFormat,
+        rate: MemberRate | None,
+        address: str,
+        membership: Membership,
+    ) -> None:
+        super().__init__(raw, wire_format, address, membership)
         self._connection = connection
         self._rate = rate
-        self._stage = _OPEN
-        self._close_reason = Reason.GONE
-        self._reader = watcher(raw.fileno(), READABLE)
         # What came with the handshake and is not yet acted on; b"" where the
         # connection itself has something left to read, None where nothing waits.
         self._early: bytes | None = None
-        # Since when its room has it not read, None where it is read.
-        self._held_since_s: float | None = None
-        # Whether nothing more is to be expected of the peer: it closed, or cannot be read on.
-        self._is_peer_done = False
-        # What has come since our goodbye.
-        self._late_bytes = 0
-
-    @property
-    def room(self) -> Room:
-        """The room that it is in, or was."""
-        return self._room
-
-    @property
-    def dialect(self) -> Dialect:
-        """What it speaks."""
-        return self._connection.dialect
-
-    @property
-    def is_reset(self) -> bool:
-        """Whether the peer has broken the connection, so that what it sent is lost, read or not."""
-        if self._raw.family == socket.AF_UNIX:
-            return any(self._raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR, 4))
-        # The first byte of the answer is the state. A peer that ended its side
-        # in order is in another one, and what it sent will still be read.
-        return self._raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
 
     # --- what the room asks (see relay.member.Publisher)
-
-    def pause(self) -> None:
-        """Read no more from a publisher whose room owes too much. TCP holds it back."""
-        self._held_since_s = self._membership.clock()
-        self._reader.stop()
-        self._membership.keep_alive.mind(self)
-        # It may have answered a ping, and would not be heard.
-        self.is_heard = True
 
     def resume(self) -> None:
         """Read again. The room asks this of nobody who is saying goodbye."""
@@ -132,69 +83,25 @@ class Inbox(Outbox):
             # Else a backlog of ours would be called a flood of its own.
             now_s = self._membership.clock()
             self._rate.make_up(now_s - self._held_since_s, now_s)
-        self._held_since_s = None
-        self._membership.keep_alive.unmind(self)
-        self._reader.start(self._readable)
+        super().resume()
         if self._early is not None:
             # Not at once: the room is at the end of a pass, and this may publish.
             get_hub().loop.run_callback(self._take_early)
 
     # --- reading
 
-    def _readable(self) -> None:
-        # gevent stops a watcher whose callback raises: a member would go deaf.
-        try:
-            if self._membership.turns.is_over():
-                self._line_up(is_long=False)
-            else:
-                self._read(READ_BYTES)
-        except Exception as error:
-            self._end_by_fault(error)
-
-    def _line_up(self, *, is_long: bool) -> None:
-        """Be read in a later turn: too many others were in this one, or there is more than its share."""
-        self._reader.stop()
-        # It may have answered a ping, and is not heard yet.
-        self.is_heard = True
-        self._membership.turns.line_up(self._read_share, is_long=is_long)
-
-    def _read_share(self) -> None:
-        # Behind its goodbye nobody holds it back any more, nor says so: the peer's is awaited.
-        if self._stage not in _HEARD or (self._held_since_s is not None and self._stage is _OPEN):
-            return
-        try:
-            self._reader.start(self._readable)
-            size = self._membership.turns.share_bytes(READ_BYTES)
-            # Whether it is read on is for whoever acts on what has come to say.
-            if self._read(size) == size and self._stage is _OPEN and self._reader.active:
-                self._line_up(is_long=True)
-        except Exception as error:
-            self._end_by_fault(error)
-
     def _read(self, size: int) -> int:
-        """Read once, and act on what has come. Returns how much that is."""
         room = self._room
         if room.pending_bytes > room.rules.pending_max_bytes and self._stage is _OPEN:
             # Before it is read, not after: ten thousand members that send one
             # burst each into a room that owes too much are a gigabyte.
             room.hold_back(self)
             return 0
-        try:
-            data = self._raw.recv(size)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            data = b""
-        if not data:
-            self._close(Reason.GONE)
-            return 0
-        self.is_heard = True
-        self._membership.counters.received_bytes += len(data)
-        if self._stage is _OPEN:
-            self._take(data)
-        else:
-            self._take_late(data)
-        return len(data)
+        return super()._read(size)
+
+    def _begin_with(self, received: bytes) -> None:
+        self._early = received
+        self._take_early()
 
     def _take_early(self) -> None:
         """Act on what came and waits, unless the room owes too much: then when it is read again."""
@@ -209,18 +116,6 @@ class Inbox(Outbox):
             self._take(early)
         except Exception as error:
             self._end_by_fault(error)
-
-    def _take_late(self, data: bytes) -> None:
-        """Take what comes behind our goodbye. The peer's is awaited; all else is thrown away."""
-        self._late_bytes += len(data)
-        if not self._is_peer_done and self._late_bytes <= LATE_READ_BYTES:
-            self._take(data)
-            return
-        self._is_peer_done = True
-        self._shut_down_if_done()
-        if self._late_bytes > LATE_MAX_BYTES:
-            # Until the deadline TCP holds it back.
-            self._reader.stop()
 
     def _take(self, data: bytes) -> None:
         """Act on what arrived."""
@@ -274,7 +169,7 @@ class Inbox(Outbox):
         """Answer a goodbye or a fault. A pong needs no answer: that bytes came was all it had to say."""
         if isinstance(event, Close):
             self._is_peer_done = True
-            self._part(Reason.PEER, echo_of(event.code))
+            self._part_with(echo_of(event.code), Reason.PEER)
             self._shut_down_if_done()
         elif isinstance(event, Failed):
             self._give_up(*why(event.error), event.error.limit)
@@ -293,23 +188,8 @@ class Inbox(Outbox):
         self.dismiss(reason, detail)
         self._shut_down_if_done()
 
-    def _count_closed_by(self, limit: str) -> None:
-        self._membership.counters.limit_hits[limit, Action.CLOSED] += 1
-
     # --- what only the whole member knows
 
     @abstractmethod
-    def dismiss(self, reason: Reason, detail: str = "") -> None:
-        """Close it behind what it is owed, and read no more."""
-
-    @abstractmethod
-    def cut(self, reason: Reason) -> None:
-        """Close it now."""
-
-    @abstractmethod
-    def _part(self, reason: Reason, goodbye: Close) -> None:
+    def _part_with(self, goodbye: Close, reason: Reason) -> None:
         """Close it as ``dismiss`` does, with this goodbye."""
-
-    @abstractmethod
-    def _shut_down_if_done(self) -> None:
-        """Shut our side down when both have said goodbye."""

@@ -5,7 +5,6 @@ from typing import Protocol
 
 from roomcast.logs import Journal, fault
 from roomcast.metrics import TransportCounters
-from roomcast.protocol.handshake import Dialect
 from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
@@ -22,7 +21,7 @@ class CountedMember(LiveMember, Protocol):
     joined_s: float
 
     @property
-    def dialect(self) -> Dialect:
+    def dialect(self) -> str:
         """What it speaks."""
 
 

@@ -1,8 +1,8 @@
 """A member whose connection is encrypted.
 
-It differs in one thing. What the kernel did not take of a record cannot be given
-back to the room, because its data is encrypted already: it counts as taken, and
-waits here. So this member may have all that it was offered, and wait to be
+It differs in one thing, whatever it speaks. What the kernel did not take of a record
+cannot be given back to the room, because its data is encrypted already: it counts as
+taken, and waits here. So this member may have all that it was offered, and wait to be
 writable all the same; then it takes nothing, and before anything else, or when
 there is nothing else, it writes that rest.
 """
@@ -10,12 +10,13 @@ there is nothing else, it writes that rest.
 from __future__ import annotations
 
 from roomcast.relay.reasons import Reason
+from roomcast.transport.outbox import Outbox
 from roomcast.transport.tls import TlsSocket
 from roomcast.transport.websocket import WebSocketMember
 
 
-class TlsMember(WebSocketMember):
-    """A ``WebSocketMember`` on a ``TlsSocket``."""
+class TlsOutbox(Outbox):
+    """An ``Outbox`` on a ``TlsSocket``, to stand before the class of a member."""
 
     __slots__ = ()
 
@@ -42,3 +43,9 @@ class TlsMember(WebSocketMember):
         except OSError:
             self._close(Reason.GONE)
             return False
+
+
+class TlsMember(TlsOutbox, WebSocketMember):
+    """A ``WebSocketMember`` on a ``TlsSocket``."""
+
+    __slots__ = ()

@@ -1,40 +1,26 @@
-"""A member: one WebSocket connection after its handshake.
-
-It has no greenlet. Two watchers of the event loop call it: one when bytes have
-arrived, one, started only while something is unsent, when it can be written
-to. So an idle member costs a kilobyte, and a message to it one system call.
-
-Its life has stages, which only go forward: see ``stages.py``.
-"""
+"""A member that speaks one of the two dialects of WebSocket: its pings, its goodbye, its frames."""
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from roomcast.protocol.events import Close, Ping
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
-from roomcast.relay.reasons import Reason
-from roomcast.transport import kernel
 from roomcast.transport.inbox import Inbox
 from roomcast.transport.loop import Stream, after
 from roomcast.transport.stages import Stage
-from roomcast.transport.visitor import LINGER_S
 
 if TYPE_CHECKING:
     from roomcast.policies.limits import MemberRate
     from roomcast.protocol.connection import Connection
-    from roomcast.relay.room import Room
+    from roomcast.relay.reasons import Reason
     from roomcast.transport.formats import DialectFormat
     from roomcast.transport.membership import Membership
 
-# Whoever was told to go because of what is held for it: it had its time to take the rest.
-_FOR_MEMORY = frozenset((Reason.LAGGING, Reason.OVERLOADED))
-
 
 class WebSocketMember(Inbox):
-    """One connection in a room, as ``relay.member.Member`` wants it.
+    """One WebSocket connection after its handshake.
 
     Args:
         connection: Its protocol state.
@@ -45,7 +31,7 @@ class WebSocketMember(Inbox):
         membership: What it shares with all other members.
     """
 
-    __slots__ = ("_goodbye", "address", "bucket", "joined_s", "wire_format")
+    __slots__ = ("_goodbye",)
 
     def __init__(
         self,
@@ -56,54 +42,13 @@ class WebSocketMember(Inbox):
         address: str,
         membership: Membership,
     ) -> None:
-        super().__init__(connection, raw, rate, membership)
-        self.wire_format = wire_format
-        self.address = address
-        self.joined_s = membership.clock()
-        # The keep-alive's: where it stands there.
-        self.bucket = 0
+        super().__init__(connection, raw, wire_format, rate, address, membership)
         self._goodbye: Close | None = None
 
-    def open(self, room: Room, first: bytes, received: bytes) -> None:
-        """Begin: write ``first`` (the 101, a greeting), and read what came with the handshake already."""
-        self._room = room
-        try:
-            self._write(first)
-            self._reader.start(self._readable)
-        except Exception as error:
-            self._end_by_fault(error)
-        else:
-            if received:
-                self._early = received
-                self._take_early()
-
-    @property
-    def is_in_room(self) -> bool:
-        """Whether it has not said goodbye yet."""
-        return self._stage <= Stage.PARTING
-
-    # --- what the room asks beside the outbox (see relay.member.Member)
-
-    def finish(self, reason: Reason) -> None:
-        """Send the close frame: all that was owed has been written."""
-        self._say_goodbye(reason)
-
-    def overflowed(self, reason: Reason) -> None:
-        """Send the close frame to one that fell too far behind, or for whom nothing can be held."""
-        self._count_closed_by("lag_max_bytes" if reason is Reason.LAGGING else "lag_total_max_bytes")
-        self._say_goodbye(reason)
-
     def fail(self) -> None:
-        """Say goodbye for a fault of ours, without what was owed: who knows what of it is right."""
-        self._stage = Stage.CLOSING
-        self._close_reason = Reason.INTERNAL
+        """Say goodbye for a fault of ours, whatever it was to be told."""
         self._goodbye = None
-        self._is_peer_done = True
-        if self._is_waiting:
-            # A close frame would have to wait for bytes that may never be taken.
-            self._close(Reason.INTERNAL)
-        else:
-            self._say_goodbye(Reason.INTERNAL)
+        super().fail()
 
     # --- what the keep-alive and the drain ask
 
@@ -129,98 +74,24 @@ class WebSocketMember(Inbox):
         The first call decides: a member that is parting already goes on as it was told.
         """
         text = f"{reason} {detail}" if detail else str(reason)
-        self._part(reason, Close(reason.close_code, text))
-
-    def cut(self, reason: Reason) -> None:
-        """Close it now: it takes nothing, or there is no time or memory left."""
-        if reason is Reason.OVERLOADED and self.is_in_room:
-            self._count_closed_by("lag_total_max_bytes")
-        self._close(reason)
+        self._part_with(Close(reason.close_code, text), reason)
 
     # --- the end
 
-    def _part(self, reason: Reason, goodbye: Close) -> None:
-        """Read no more; say goodbye when all that is owed is written."""
-        if self._stage is not Stage.OPEN:
-            return
-        self._stage = Stage.PARTING
-        self._close_reason = reason
-        self._goodbye = goodbye
-        self._reader.stop()
-        self._membership.hub.part(self._room, self, reason)
+    def _part_with(self, goodbye: Close, reason: Reason) -> None:
+        if self._stage is Stage.OPEN:
+            self._goodbye = goodbye
+            self._part(reason)
+
+    def _last_words(self, reason: Reason) -> bytes:
+        return self._connection.send(self._goodbye or Close(reason.close_code, str(reason)))
 
     def _say_goodbye(self, reason: Reason) -> None:
-        self._stage = Stage.CLOSING
-        self._close_reason = reason
-        self._write_close(self._connection.send(self._goodbye or Close(reason.close_code, str(reason))))
-        after(self._membership.close_timeout_s, self._expire)
-        # To notice the peer's half of the closing handshake, or its end.
-        self._reader.start(self._readable)
+        super()._say_goodbye(reason)
         if self._early is not None:
             after(0.0, self._take_early)
-        self._shut_down_if_done()
-
-    def _shut_down_if_done(self) -> None:
-        """Shut our side down when both have said goodbye. The server ends TCP first (RFC 6455, 7.1.1)."""
-        if self._stage is not Stage.CLOSING or self._is_waiting or not self._is_peer_done:
-            return
-        self._stage = Stage.LINGERING
-        try:
-            self._raw.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._close(self._close_reason)
-        else:
-            after(LINGER_S, self._expire)
-
-    def _expire(self) -> None:
-        self._close(self._close_reason)
-
-    def _end_by_fault(self, error: Exception) -> None:
-        """Close with 1011 after an exception that nobody expected. The others go on."""
-        self._membership.report(self, error)
-        if self.is_in_room:
-            self._membership.hub.leave(self._room, self, Reason.INTERNAL)
-            self.fail()
-        else:
-            self._close(Reason.INTERNAL)
-
-    def _close(self, reason: Reason) -> None:
-        """Give everything back. May be called twice; the second does nothing."""
-        if self._stage is Stage.CLOSED:
-            return
-        was_in_room = self.is_in_room
-        if not was_in_room:
-            reason = self._close_reason
-        # Something is half said; or what the kernel keeps is why it goes, or is dearly needed.
-        is_torn = self._is_waiting or reason in _FOR_MEMORY or self._membership.hub.budget.is_tight
-        self._stage = Stage.CLOSED
-        self._is_waiting = self._is_dead = True
-        # Before the descriptor: a watcher that is left active fires for the
-        # next socket with its number, or libev aborts the whole process.
-        for active in (self._reader, self._writer):
-            if active is not None:
-                active.stop()
-                active.close()
-        kernel.close(self._raw, is_torn=is_torn)
-        self._tail = None
-        try:
-            if was_in_room:
-                self._membership.hub.leave(self._room, self, reason)
-        finally:
-            self._membership.closed(self, reason)
 
     # --- what the outbox asks
-
-    def _feed(self) -> None:
-        if self.is_in_room:
-            self._membership.hub.feed(self._room, self)
-
-    def _begin_waiting(self) -> None:
-        self._membership.keep_alive.watch(self)
-
-    def _all_written(self) -> None:
-        self._membership.keep_alive.unwatch(self)
-        self._shut_down_if_done()
 
     def _count_sent(self, opcode: Opcode, frames: int = 1) -> None:
         self._membership.counters.frames_sent[self.dialect][opcode] += frames

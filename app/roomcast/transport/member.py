@@ -1,0 +1,211 @@
+"""What all members have in common, whatever they speak: a room, a life in stages, one end.
+
+A member has no greenlet. Two watchers of the event loop call it: one when bytes have
+arrived, one, started only while something is unsent, when it can be written
+to. So an idle member costs a kilobyte, and a message to it one system call.
+
+Its life has stages, which only go forward: see ``stages.py``. What the bytes mean that
+come from it, and what is said to it last, those know who speak with it: ``websocket.py``.
+"""
+
+from __future__ import annotations
+
+import socket
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from roomcast.policies.hits import Action
+from roomcast.relay.reasons import Reason
+from roomcast.transport import kernel
+from roomcast.transport.loop import Stream, after
+from roomcast.transport.reading import Reading
+from roomcast.transport.stages import Stage
+from roomcast.transport.visitor import LINGER_S
+
+if TYPE_CHECKING:
+    from roomcast.relay.room import Room
+    from roomcast.transport.formats import DialectFormat
+    from roomcast.transport.membership import Membership
+
+# Whoever was told to go because of what is held for it: it had its time to take the rest.
+_FOR_MEMORY = frozenset((Reason.LAGGING, Reason.OVERLOADED))
+
+
+class StreamMember(Reading):
+    """One connection in a room, as ``relay.member.Member`` wants it.
+
+    Args:
+        raw: Its socket, non-blocking. The member closes it.
+        wire_format: Its cohort's.
+        address: The peer's, for the log and the count per address.
+        membership: What it shares with all other members.
+    """
+
+    __slots__ = ("_close_reason", "_room", "address", "bucket", "joined_s", "wire_format")
+
+    _room: Room
+
+    def __init__(self, raw: Stream, wire_format: DialectFormat, address: str, membership: Membership) -> None:
+        super().__init__(raw, membership)
+        self.wire_format = wire_format
+        self.address = address
+        self.joined_s = membership.clock()
+        # The keep-alive's: where it stands there.
+        self.bucket = 0
+        self._close_reason = Reason.GONE
+
+    def open(self, room: Room, first: bytes, received: bytes) -> None:
+        """Begin: write ``first`` (the head of the answer, a greeting), and read what came with the request already."""
+        self._room = room
+        try:
+            self._write(first)
+            self._reader.start(self._readable)
+        except Exception as error:
+            self._end_by_fault(error)
+        else:
+            if received:
+                self._begin_with(received)
+
+    @property
+    def room(self) -> Room:
+        """The room that it is in, or was."""
+        return self._room
+
+    @property
+    def dialect(self) -> str:
+        """What it speaks."""
+        return self.wire_format.dialect
+
+    @property
+    def is_in_room(self) -> bool:
+        """Whether it has not said goodbye yet."""
+        return self._stage <= Stage.PARTING
+
+    # --- what the room asks beside the outbox (see relay.member.Member)
+
+    def finish(self, reason: Reason) -> None:
+        """Say goodbye: all that was owed has been written."""
+        self._say_goodbye(reason)
+
+    def overflowed(self, reason: Reason) -> None:
+        """Say goodbye to one that fell too far behind, or for whom nothing can be held."""
+        self._count_closed_by("lag_max_bytes" if reason is Reason.LAGGING else "lag_total_max_bytes")
+        self._say_goodbye(reason)
+
+    def fail(self) -> None:
+        """Say goodbye for a fault of ours, without what was owed: who knows what of it is right."""
+        self._stage = Stage.CLOSING
+        self._close_reason = Reason.INTERNAL
+        self._is_peer_done = True
+        if self._is_waiting:
+            # A goodbye would have to wait for bytes that may never be taken.
+            self._close(Reason.INTERNAL)
+        else:
+            self._say_goodbye(Reason.INTERNAL)
+
+    def cut(self, reason: Reason) -> None:
+        """Close it now: it takes nothing, or there is no time or memory left."""
+        if reason is Reason.OVERLOADED and self.is_in_room:
+            self._count_closed_by("lag_total_max_bytes")
+        self._close(reason)
+
+    # --- the end
+
+    def _part(self, reason: Reason) -> None:
+        """Read no more; say goodbye when all that is owed is written. Asked of one that is open only."""
+        self._stage = Stage.PARTING
+        self._close_reason = reason
+        self._reader.stop()
+        self._membership.hub.part(self._room, self, reason)
+
+    def _say_goodbye(self, reason: Reason) -> None:
+        self._stage = Stage.CLOSING
+        self._close_reason = reason
+        self._write_close(self._last_words(reason))
+        after(self._membership.close_timeout_s, self._expire)
+        # To notice the peer's half of the closing handshake, or its end.
+        self._reader.start(self._readable)
+        self._shut_down_if_done()
+
+    def _shut_down_if_done(self) -> None:
+        """Shut our side down when both have said goodbye. The server ends TCP first (RFC 6455, 7.1.1)."""
+        if self._stage is not Stage.CLOSING or self._is_waiting or not self._is_peer_done:
+            return
+        self._stage = Stage.LINGERING
+        try:
+            self._raw.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(self._close_reason)
+        else:
+            after(LINGER_S, self._expire)
+
+    def _expire(self) -> None:
+        self._close(self._close_reason)
+
+    def _end_by_fault(self, error: Exception) -> None:
+        """Close with 1011 after an exception that nobody expected. The others go on."""
+        self._membership.report(self, error)
+        if self.is_in_room:
+            self._membership.hub.leave(self._room, self, Reason.INTERNAL)
+            self.fail()
+        else:
+            self._close(Reason.INTERNAL)
+
+    def _close(self, reason: Reason) -> None:
+        """Give everything back. May be called twice; the second does nothing."""
+        if self._stage is Stage.CLOSED:
+            return
+        was_in_room = self.is_in_room
+        if not was_in_room:
+            reason = self._close_reason
+        # Something is half said; or what the kernel keeps is why it goes, or is dearly needed.
+        is_torn = self._is_waiting or reason in _FOR_MEMORY or self._membership.hub.budget.is_tight
+        self._stage = Stage.CLOSED
+        self._is_waiting = self._is_dead = True
+        # Before the descriptor: a watcher that is left active fires for the
+        # next socket with its number, or libev aborts the whole process.
+        for active in (self._reader, self._writer):
+            if active is not None:
+                active.stop()
+                active.close()
+        kernel.close(self._raw, is_torn=is_torn)
+        self._tail = None
+        try:
+            if was_in_room:
+                self._membership.hub.leave(self._room, self, reason)
+        finally:
+            self._membership.closed(self, reason)
+
+    def _count_closed_by(self, limit: str) -> None:
+        self._membership.counters.limit_hits[limit, Action.CLOSED] += 1
+
+    # --- what the outbox asks
+
+    def _feed(self) -> None:
+        if self.is_in_room:
+            self._membership.hub.feed(self._room, self)
+
+    def _begin_waiting(self) -> None:
+        self._membership.keep_alive.watch(self)
+
+    def _all_written(self) -> None:
+        self._membership.keep_alive.unwatch(self)
+        self._shut_down_if_done()
+
+    # --- what only those know who speak with it
+
+    @abstractmethod
+    def ping(self) -> bool:
+        """Ask for a sign of life. Returns whether silence means something now."""
+
+    @abstractmethod
+    def dismiss(self, reason: Reason, detail: str = "") -> None:
+        """Close it behind what it is owed, and read no more; ``detail`` follows the reason in the goodbye."""
+
+    @abstractmethod
+    def _begin_with(self, received: bytes) -> None:
+        """Act on what came with the request already."""
+
+    @abstractmethod
+    def _last_words(self, reason: Reason) -> bytes:
+        """Return what is said last."""
