@@ -8,6 +8,7 @@ from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Record
 from roomcast.metrics import RelayCollector, TransportCounters
 from roomcast.relay.budget import Budget
+from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
 from roomcast.transport.reports import Reports
@@ -25,7 +26,16 @@ class NoTurns:
 
 def idle_hub(*templates: str) -> Hub:
     """Return a hub with counters for these templates, and no room."""
-    hub = Hub(broker=MemoryBroker, scheduler=NoTurns(), clock=lambda: 0.0, rooms_max=0, budget=Budget(), report=_fail)
+    hub = Hub(
+        broker=lambda deliver: MemoryBroker(deliver, "idle", lambda: 0.0),
+        scheduler=NoTurns(),
+        clock=lambda: 0.0,
+        wall_clock=lambda: 0.0,
+        rooms_max=0,
+        budget=Budget(),
+        histories=Histories(),
+        report=_fail,
+    )
     for template in templates:
         hub.add_template(template)
     return hub

@@ -1,15 +1,19 @@
 """What ``relay.broker.Broker`` promises, asked of every broker there is."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 
+from roomcast.brokers.epoch import new_epoch
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.relay.broker import Broker, Deliver
 from roomcast.relay.message import Kind, Message
 from tests.relay.fake_wire import BracketFormat, FakeMember
 
-BROKERS: dict[str, Callable[[Deliver], Broker]] = {"memory": MemoryBroker}
+BROKERS: dict[str, Callable[[Deliver], Broker]] = {
+    "memory": lambda deliver: MemoryBroker(deliver, new_epoch(), time.time),
+}
 A, B = "/rooms/a", "/rooms/b"
 
 
@@ -109,3 +113,27 @@ def test_room_that_was_closed_can_be_opened_again(node: Node) -> None:
 
 def test_closing_a_room_that_is_not_open_does_nothing(node: Node) -> None:
     node.broker.close(A)
+
+
+def test_publish_returns_the_offset_that_the_message_got(node: Node) -> None:
+    node.broker.open(A)
+
+    returned = [node.broker.publish(A, Kind.TEXT, payload, None) for payload in (b"one", b"two")]
+
+    assert returned == node.offsets(A)
+
+
+def test_offsets_of_a_room_grow_also_after_it_was_closed(node: Node) -> None:
+    node.broker.open(A)
+    before = node.broker.publish(A, Kind.TEXT, b"one", None)
+    node.broker.close(A)
+    node.broker.open(A)
+
+    assert node.broker.publish(A, Kind.TEXT, b"two", None) > before
+
+
+def test_every_broker_has_an_epoch_of_its_own() -> None:
+    epochs = [BROKERS[name](lambda _: None).epoch for name in BROKERS for _ in range(2)]
+
+    assert len(set(epochs)) == len(epochs)
+    assert all(epoch.isalnum() for epoch in epochs)

@@ -5,14 +5,17 @@ from typing import Any
 
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.relay.budget import Budget
+from roomcast.relay.history import Histories
 from roomcast.relay.hub import PACE_FACTOR, Hub
 from roomcast.relay.message import Kind
 from roomcast.relay.room import Room
 from roomcast.relay.rules import RoomRules
+from roomcast.relay.start import NO_WISH, Wish
 from tests.relay.fake_loop import HandDrivenLoop
 from tests.relay.fake_wire import ROOMY, BracketFormat, FakeMember
 
 ANGLES = BracketFormat()
+EPOCH = "k7c2m9qa"
 # How long a room rests after 2 ms.
 REST_S = PACE_FACTOR * 0.002
 
@@ -20,25 +23,30 @@ REST_S = PACE_FACTOR * 0.002
 class Relay:
     """A hub, the loop that it runs on, and what it reported."""
 
-    def __init__(self, rooms_max: int = 0, budget: Budget | None = None) -> None:
+    def __init__(self, rooms_max: int = 0, budget: Budget | None = None, histories: Histories | None = None) -> None:
         self.loop = HandDrivenLoop()
         self.faults: list[tuple[str, str]] = []
         self.hub = Hub(
-            broker=MemoryBroker,
+            broker=lambda deliver: MemoryBroker(deliver, EPOCH, self.loop.clock),
             scheduler=self.loop,
             clock=self.loop.clock,
+            wall_clock=self.loop.clock,
             rooms_max=rooms_max,
             budget=budget or Budget(),
+            histories=histories or Histories(),
             report=lambda room, error: self.faults.append((room.name, str(error))),
         )
         self.counters = self.hub.add_template("rooms")
 
-    def join(self, path: str, cost_s: float = 0.0, capacity: int = ROOMY, **rules: Any) -> tuple[Room, FakeMember]:
+    def join(
+        self, path: str, cost_s: float = 0.0, capacity: int = ROOMY, wish: Wish = NO_WISH, **rules: Any
+    ) -> tuple[Room, FakeMember]:
         """Let somebody in to whom a send takes ``cost_s``."""
         member = FakeMember(ANGLES, capacity)
         member.on_offer = self.loop.spend(cost_s)
-        room = self.hub.join(path, RoomRules(**({"echo": True} | rules)), self.counters, member)
+        room, _ = self.hub.join(path, RoomRules(**({"echo": True} | rules)), self.counters, member, wish)
         member.enter(partial(self.hub.feed, room), partial(self.hub.leave, room), self.hub.budget)
+        member.say_goodbye_by(partial(self.hub.part, room))
         return room, member
 
     def fill(self, path: str, count: int, cost_s: float = 0.0, **rules: Any) -> tuple[Room, list[FakeMember]]:

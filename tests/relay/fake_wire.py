@@ -28,11 +28,11 @@ class BracketFormat:
         self.carries_binary = carries_binary
         self.encoded: list[bytes] = []
 
-    def encode(self, kind: Kind, payload: bytes) -> bytes | None:
-        self.encoded.append(payload)
-        if kind is Kind.BINARY and not self.carries_binary:
+    def encode(self, message: Message) -> bytes | None:
+        self.encoded.append(message.payload)
+        if message.kind is Kind.BINARY and not self.carries_binary:
             return None
-        return self.left + payload + self.right
+        return self.left + message.payload + self.right
 
 
 class FakeMember:
@@ -41,6 +41,10 @@ class FakeMember:
     def __init__(self, wire_format: BracketFormat, capacity: int = ROOMY) -> None:
         self.wire_format = wire_format
         self.capacity = capacity
+        self.id = "a.1"
+        self.subject: str | None = None
+        # What it was told that it missed: the offsets after which it went on.
+        self.missed_until: list[int] = []
         self.is_dead = False
         self.is_paused = False
         self.is_waiting = False
@@ -55,6 +59,8 @@ class FakeMember:
         self.on_offer: Callable[[], None] = lambda: None
         self._feed: Callable[[Member], None] = lambda _: None
         self._leave: Callable[[Member, Reason], None] = lambda _, __: None
+        self._part: Callable[[Member, Reason], None] = lambda _, __: None
+        self.dismissed: Reason | None = None
         self._budget = Budget()
         self._rest: memoryview | None = None
         self._controls: list[bytes] = []
@@ -62,6 +68,10 @@ class FakeMember:
     def enter(self, feed: Callable[[Member], None], leave: Callable[[Member, Reason], None], budget: Budget) -> None:
         """Remember what the room wants to be called when there is space again, or this member ends, and who counts."""
         self._feed, self._leave, self._budget = feed, leave, budget
+
+    def say_goodbye_by(self, part: Callable[[Member, Reason], None]) -> None:
+        """Remember how it leaves when it is dismissed."""
+        self._part = part
 
     # --- what the relay asks
 
@@ -82,6 +92,13 @@ class FakeMember:
     def want_write(self) -> None:
         self.is_waiting = True
         self._budget.charge_member(self, self.kernel_bytes())
+
+    def missed(self, cursor: int) -> None:
+        self.missed_until.append(cursor)
+
+    def dismiss(self, reason: Reason, detail: str = "") -> None:
+        self.dismissed = reason
+        self._part(self, reason)
 
     def finish(self, reason: Reason) -> None:
         self.ending = reason
@@ -175,6 +192,12 @@ class FakeMember:
         return taken
 
 
-def message(offset: int, payload: bytes = b"", kind: Kind = Kind.TEXT, sender: Member | None = None) -> Message:
+def message(
+    offset: int,
+    payload: bytes = b"",
+    kind: Kind = Kind.TEXT,
+    sender: Member | None = None,
+    published_s: float = 0.0,
+) -> Message:
     """Return a message of one room; its payload is its offset, unless the test wants another."""
-    return Message("/rooms/a", offset, kind, payload or b"%d" % offset, sender)
+    return Message("/rooms/a", offset, kind, payload or b"%d" % offset, sender, published_s)

@@ -281,7 +281,7 @@ def test_fault_in_one_room_ends_that_room_only(serve: Serve) -> None:
     ada, cai = relay.join("/rooms/whole"), relay.join("/rooms/whole")
 
     # No client can say this: text that is not UTF-8 does not get past the protocol, and hixie-76 cannot carry it.
-    relay.call(lambda: relay.server.hub.deliver(Message("/rooms/broken", 1, Kind.TEXT, b"a secret \xff", None)))
+    relay.call(lambda: relay.server.hub.deliver(Message("/rooms/broken", 1, Kind.TEXT, b"a secret \xff", None, 0.0)))
 
     assert old.wire.read_to_end() == b"\xff\x00"
     assert b"secret" not in bob.wire.read_to_end()

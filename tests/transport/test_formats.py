@@ -11,8 +11,8 @@ from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect
 from roomcast.protocol.request import Request
-from roomcast.relay.message import Kind
-from roomcast.transport.formats import DeflateFormat, Deflation, Formats, Hixie76Format, Rfc6455Format
+from roomcast.relay.message import Kind, Message
+from roomcast.transport.formats import DeflateFormat, Deflation, DialectFormat, Formats, Hixie76Format, Rfc6455Format
 from tests.idle import idle_counters
 
 TEXT = "naïve".encode()
@@ -23,18 +23,29 @@ def counters() -> TransportCounters:
     return idle_counters()
 
 
+def encoded(wire_format: DialectFormat, kind: Kind, payload: bytes) -> bytes:
+    """Return what a room's message of this kind looks like."""
+    frame = wire_format.encode(said(kind, payload))
+    assert frame is not None
+    return frame
+
+
+def said(kind: Kind, payload: bytes) -> Message:
+    return Message("/rooms/a", 1, kind, payload, None, 0.0)
+
+
 def test_rfc6455_carries_text_and_binary(counters: TransportCounters) -> None:
     wire_format = Rfc6455Format(counters)
 
-    assert wire_format.encode(Kind.TEXT, TEXT) == b"\x81\x06" + TEXT
-    assert wire_format.encode(Kind.BINARY, b"\xff") == b"\x82\x01\xff"
+    assert encoded(wire_format, Kind.TEXT, TEXT) == b"\x81\x06" + TEXT
+    assert encoded(wire_format, Kind.BINARY, b"\xff") == b"\x82\x01\xff"
 
 
 def test_hixie76_carries_text_only(counters: TransportCounters) -> None:
     wire_format = Hixie76Format(counters)
 
-    assert wire_format.encode(Kind.TEXT, TEXT) == b"\x00" + TEXT + b"\xff"
-    assert wire_format.encode(Kind.BINARY, b"a") is None
+    assert encoded(wire_format, Kind.TEXT, TEXT) == b"\x00" + TEXT + b"\xff"
+    assert wire_format.encode(said(Kind.BINARY, b"a")) is None
 
 
 def test_frames_are_counted_by_the_opcode_that_is_their_kind_s_number(counters: TransportCounters) -> None:
@@ -62,7 +73,7 @@ def inflated(frame: bytes) -> bytes:
 def test_message_is_compressed_where_it_is_long_enough(counters: TransportCounters) -> None:
     wire_format = DeflateFormat(15, AS_SET, counters)
 
-    text, binary = (wire_format.encode(kind, WORDY[:256]) for kind in (Kind.TEXT, Kind.BINARY))
+    text, binary = (encoded(wire_format, kind, WORDY[:256]) for kind in (Kind.TEXT, Kind.BINARY))
 
     assert (text[0], binary[0]) == (0xC1, 0xC2)
     assert len(text) == len(binary) < 100
@@ -72,7 +83,7 @@ def test_message_is_compressed_where_it_is_long_enough(counters: TransportCounte
 def test_message_one_byte_shorter_goes_out_as_it_is(counters: TransportCounters) -> None:
     wire_format = DeflateFormat(15, AS_SET, counters)
 
-    assert wire_format.encode(Kind.TEXT, WORDY[:255]) == b"\x81\x7e\x00\xff" + WORDY[:255]
+    assert encoded(wire_format, Kind.TEXT, WORDY[:255]) == b"\x81\x7e\x00\xff" + WORDY[:255]
     assert counters.deflated_messages == 0
 
 
@@ -80,17 +91,17 @@ def test_message_that_does_not_shrink_goes_out_as_it_is(counters: TransportCount
     wire_format = DeflateFormat(15, Deflation(level=9, min_bytes=1), counters)
     noise = bytes(range(256))
 
-    assert wire_format.encode(Kind.BINARY, noise) == b"\x82\x7e\x01\x00" + noise
-    assert wire_format.encode(Kind.TEXT, b"a") == b"\x81\x01a"
-    assert wire_format.encode(Kind.TEXT, b"") == b"\x81\x00"
+    assert encoded(wire_format, Kind.BINARY, noise) == b"\x82\x7e\x01\x00" + noise
+    assert encoded(wire_format, Kind.TEXT, b"a") == b"\x81\x01a"
+    assert encoded(wire_format, Kind.TEXT, b"") == b"\x81\x00"
 
 
 def test_what_compression_does_is_counted(counters: TransportCounters) -> None:
     wire_format = DeflateFormat(15, AS_SET, counters)
     noise = bytes(range(256))
 
-    wire_format.encode(Kind.BINARY, noise)
-    deflated = wire_format.encode(Kind.TEXT, WORDY)
+    encoded(wire_format, Kind.BINARY, noise)
+    deflated = encoded(wire_format, Kind.TEXT, WORDY)
 
     assert counters.deflated_messages == 2
     assert counters.deflate_input_bytes == len(noise) + len(WORDY)

@@ -50,7 +50,7 @@ class Seat:
         wire_format = Rfc6455Format(self.counters)
         assert self.membership.places.claim("") is None
         self.member = TlsMember(connection, self.ends.ours, wire_format, None, "", self.membership)
-        room = self.hub.join(LOBBY, RoomRules(), self.hub.templates["rooms"], self.member)
+        room, _ = self.hub.join(LOBBY, RoomRules(), self.hub.templates["rooms"], self.member)
         self.membership.joined(self.member, room)
         self.member.open(room, b"<101>", b"")
         self.heard = b""

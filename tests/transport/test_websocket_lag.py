@@ -214,7 +214,7 @@ def test_member_that_is_found_dead_in_the_middle_of_a_burst_leaves_the_others_th
     # It vanishes in the turn in which the room writes to it, before anybody could have noticed.
     def vanish_and_publish() -> None:
         members[2].wire.reset()
-        relay.server.hub.deliver(Message(LOBBY, 1, Kind.TEXT, b"hello", None))
+        relay.server.hub.deliver(Message(LOBBY, 1, Kind.TEXT, b"hello", None, 0.0))
 
     relay.call(vanish_and_publish)
 

@@ -43,7 +43,7 @@ _ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
     "messages_per_s": (Action.CLOSED, Action.DROPPED, Action.REPORTED),
     "bytes_per_s": (Action.CLOSED, Action.DROPPED, Action.REPORTED),
     "lag_max_bytes": (Action.CLOSED, Action.DROPPED),
-    "lag_total_max_bytes": (Action.CLOSED,),
+    "lag_total_max_bytes": (Action.REFUSED, Action.CLOSED),
 }
 
 

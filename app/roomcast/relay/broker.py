@@ -18,6 +18,15 @@ Deliver = Callable[[Message], None]
 class Broker(Protocol):
     """Gives every message its offset, and hands it to the rooms that are open here."""
 
+    @property
+    def epoch(self) -> str:
+        """Under which its offsets count: letters and digits, the same for all rooms.
+
+        Within an epoch the offsets of a room only grow, also of one that was
+        closed and opened again. With another epoch nothing is known of what an
+        offset of this one stood for.
+        """
+
     def open(self, room: str) -> int:
         """Begin to deliver the messages of a room; return the offset of its newest.
 
@@ -25,12 +34,12 @@ class Broker(Protocol):
         left out until ``close``.
         """
 
-    def publish(self, room: str, kind: Kind, payload: bytes, sender: Publisher | None) -> None:
-        """Give a message the next offset of its room and deliver it, at once or later.
+    def publish(self, room: str, kind: Kind, payload: bytes, sender: Publisher | None) -> int:
+        """Give a message the next offset of its room, which is returned, and deliver it.
 
         ``sender`` comes back with the message where it was published on this
         node, so that a room can leave out a sender's own messages.
         """
 
     def close(self, room: str) -> None:
-        """Deliver nothing more of a room: its last member here has left."""
+        """Deliver nothing more of a room: nobody is in it here, and it keeps nothing."""

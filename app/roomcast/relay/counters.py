@@ -48,6 +48,8 @@ class TemplateCounters:
         "laggards",
         "members",
         "name",
+        "published_binary",
+        "published_text",
         "publishers_paused",
         "received_binary",
         "received_text",
@@ -65,6 +67,9 @@ class TemplateCounters:
         # Counters: what has happened. `delivered` is what the kernel took.
         self.received_text = 0
         self.received_binary = 0
+        # What came in by another door than a member's.
+        self.published_text = 0
+        self.published_binary = 0
         self.delivered = 0
         self.dropped: dict[Reason, int] = {}
         # How often a laggard fell too far behind and went on at the newest message.

@@ -1,4 +1,4 @@
-"""All rooms by name, and the decision when each of them flushes.
+"""All rooms, and the decision when each of them flushes.
 
 A message goes one road, whoever sent it: ``publish`` → broker → ``deliver`` →
 ``Room.append``; at the end of the event-loop turn, or when the room's pace
@@ -16,17 +16,20 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from roomcast.relay.broker import Broker, Deliver
 from roomcast.relay.budget import Budget
 from roomcast.relay.counters import Histogram, TemplateCounters
+from roomcast.relay.history import Histories
 from roomcast.relay.member import Member, Publisher
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import PASS_BYTES, Room
+from roomcast.relay.rooms import RoomLimitError, Rooms
 from roomcast.relay.rules import RoomRules
 from roomcast.relay.shedding import Shedding
+from roomcast.relay.start import NO_WISH, Start, Wish
 
 # How long one turn may flush before the loop does something else. Short enough
 # that a join or a ping waits unnoticed, long enough that asking costs nothing.
@@ -61,12 +64,19 @@ class Scheduler(Protocol):
         """Call ``turn`` once, after ``delay_s``, and after other events had their chance."""
 
 
-class RoomLimitError(Exception):
-    """A room could not be opened, or not joined; ``limit`` is the name of the setting that says so."""
+class Published(NamedTuple):
+    """What became of a message that came in by another door than a member's."""
 
-    def __init__(self, limit: str) -> None:
-        super().__init__(f"limit {limit} is reached")
-        self.limit = limit
+    offset: int
+    members: int
+    """How many are in the room here."""
+
+
+class Joined(NamedTuple):
+    """Where a newcomer is."""
+
+    room: Room
+    start: Start
 
 
 class Hub:
@@ -76,8 +86,10 @@ class Hub:
         broker: Makes the broker, given where it delivers.
         scheduler: Gives the hub its turns.
         clock: Returns seconds from a clock that never goes back.
+        wall_clock: Returns seconds since 1970, as the broker stamps messages.
         rooms_max: How many rooms may be open; 0: no limit.
         budget: What may be held for laggards.
+        histories: What rooms may keep for those who come later.
         report: Called with a room and the exception that ended it, a fault of ours.
     """
 
@@ -87,20 +99,23 @@ class Hub:
         broker: Callable[[Deliver], Broker],
         scheduler: Scheduler,
         clock: Callable[[], float],
+        wall_clock: Callable[[], float],
         rooms_max: int,
         budget: Budget,
+        histories: Histories,
         report: Callable[[Room, Exception], None],
     ) -> None:
-        self.rooms: dict[str, Room] = {}
         self.templates: dict[str, TemplateCounters] = {}
         self.message_sizes = Histogram(MESSAGE_SIZE_BOUNDS)
         self.flush_durations = Histogram(FLUSH_BOUNDS_S)
         self.budget = budget
-        self._shedding = Shedding(budget, self.rooms, clock)
+        self.histories = histories
         self._broker = broker(self.deliver)
+        self.rooms = Rooms(self._broker, budget, histories, rooms_max, wall_clock)
+        self._shedding = Shedding(budget, self.rooms, clock)
         self._scheduler = scheduler
         self._clock = clock
-        self._rooms_max = rooms_max
+        self._wall_clock = wall_clock
         self._report = report
         # Rooms that may flush now, in the order of their turns.
         self._due: deque[Room] = deque()
@@ -121,12 +136,12 @@ class Hub:
 
     # --- members
 
-    def refusal(self, name: str, rules: RoomRules) -> str | None:
+    def refusal(self, name: str, rules: RoomRules, wish: Wish = NO_WISH) -> str | None:
         """Return the setting that would keep a member out of this room now, or None."""
-        room = self.rooms.get(name)
-        if room is None:
-            return "rooms_max" if self._rooms_max and len(self.rooms) >= self._rooms_max else None
-        return "members_max" if rules.members_max and room.member_count >= rules.members_max else None
+        if wish is not NO_WISH and self.budget.is_tight:
+            # It would begin as a laggard, for whom there is no memory.
+            return "lag_total_max_bytes"
+        return self.rooms.refusal(name, rules)
 
     def join(
         self,
@@ -134,9 +149,11 @@ class Hub:
         rules: RoomRules,
         counters: TemplateCounters,
         member: Member,
+        wish: Wish = NO_WISH,
         *,
+        is_listening: bool = True,
         may_exceed: Callable[[str], bool] = lambda _: False,
-    ) -> Room:
+    ) -> Joined:
         """Let a member into a room, which is opened for its first.
 
         Args:
@@ -144,59 +161,124 @@ class Hub:
             rules: Its template's.
             counters: Likewise.
             member: The newcomer.
+            wish: From where on it wants to hear. Where that is not to be had and it may miss
+                nothing, it begins where everybody is: the caller has to send it away, or to tell it.
+            is_listening: Whether it hears anything.
             may_exceed: Asked whether a limit that it exceeds is only reported.
 
         Raises:
             RoomLimitError: As ``refusal`` would have said.
         """
-        if (limit := self.refusal(name, rules)) is not None and not may_exceed(limit):
+        if (limit := self.refusal(name, rules, wish)) is not None and not may_exceed(limit):
             raise RoomLimitError(limit)
-        room = self.rooms.get(name)
-        if room is None:
-            room = self.rooms[name] = Room(name, rules, counters, self.budget, self._broker.open(name))
-            counters.rooms += 1
-        room.join(member)
-        return room
+        room = self.rooms.get(name) or self.rooms.open(name, rules, counters)
+        self.rooms.enter(room)
+        start = Start(room.at)
+        if wish is not NO_WISH:
+            start = room.find_start(wish, self.epoch, self._wall_clock())
+            if start.gap is not None and not wish.may_miss:
+                start = Start(room.at, start.gap)
+        room.join(member, start.cursor, is_listening=is_listening)
+        return Joined(room, start)
 
     def part(self, room: Room, member: Member, reason: Reason) -> None:
         """Say goodbye to a member, behind all that it is owed."""
         room.part(member, reason)
-        self._forget_if_empty(room)
+        self.rooms.settle(room)
 
     def leave(self, room: Room, member: Member, reason: Reason) -> None:
         """Take a member out at once: its connection is gone."""
         room.leave(member, reason)
-        self._forget_if_empty(room)
+        self.rooms.settle(room)
 
     def feed(self, room: Room, member: Member) -> None:
         """Go on with a laggard that can be written to."""
         room.feed(member)
-        self._forget_if_empty(room)
+        self.rooms.settle(room)
         self._shed_if_full()
 
     def sweep(self, room: Room, member: Member) -> None:
         """Notice a laggard that overflowed and never wakes."""
         room.sweep(member)
-        self._forget_if_empty(room)
+        self.rooms.settle(room)
 
     def look(self) -> None:
-        """See how much memory is left. About once a second, though nothing may be said."""
+        """See how much memory is left, and what has grown too old. About once a second, though nothing may be said."""
+        self.rooms.look()
         self.budget.look()
         self._shed_if_full()
 
     # --- messages
 
-    def publish(self, room: Room, kind: Kind, payload: bytes, sender: Publisher) -> None:
-        """Publish what a member of ``room`` sent. If the room owes too much, the member is read no further."""
+    @property
+    def epoch(self) -> str:
+        """Under which all offsets count, see ``broker.Broker.epoch``."""
+        return self._broker.epoch
+
+    def publish(self, room: Room, kind: Kind, payload: bytes, sender: Publisher) -> int:
+        """Publish what a member of ``room`` sent; return its offset.
+
+        If the room owes too much, the member is read no further.
+        """
         counters = room.counters
         if kind is _TEXT:
             counters.received_text += 1
         else:
             counters.received_binary += 1
         self.message_sizes.observe(len(payload))
-        self._broker.publish(room.name, kind, payload, sender)
+        offset = self._broker.publish(room.name, kind, payload, sender)
         if room.pending_bytes > room.rules.pending_max_bytes or self.budget.is_full:
             room.hold_back(sender)
+        return offset
+
+    def is_busy(self, name: str) -> bool:
+        """Whether a room owes too much, so that nothing should be said in it from outside."""
+        room = self.rooms.get(name)
+        return self.budget.is_full or (room is not None and room.is_over_pending)
+
+    def publish_to(
+        self, name: str, rules: RoomRules, counters: TemplateCounters, kind: Kind, payload: bytes
+    ) -> Published:
+        """Publish what came in by another door than a member's. The caller has asked whether the room is busy.
+
+        A room that nobody is in, and that keeps nothing, is not opened for it:
+        there it is said to nobody.
+
+        Raises:
+            RoomLimitError: If the room would have to be opened, and no more may be.
+        """
+        room = self.rooms.get(name)
+        if room is None and rules.history_messages:
+            if (limit := self.rooms.refusal(name, rules)) is not None:
+                raise RoomLimitError(limit)
+            room = self.rooms.open(name, rules, counters)
+        if kind is _TEXT:
+            counters.published_text += 1
+        else:
+            counters.published_binary += 1
+        self.message_sizes.observe(len(payload))
+        offset = self._broker.publish(name, kind, payload, None)
+        if room is None:
+            return Published(offset, 0)
+        self.rooms.settle(room)
+        return Published(offset, room.member_count)
+
+    def close_room(self, name: str) -> int | None:
+        """Send all away who are in a room, and forget what it keeps.
+
+        Returns:
+            How many there were; None where there is no such room.
+        """
+        room = self.rooms.get(name)
+        if room is None:
+            return None
+        members = room.members()
+        for member in members:
+            member.dismiss(Reason.ROOM_CLOSED)
+        if not room.is_flushing:
+            room.forget_history()
+        self.rooms.settle(room)
+        return len(members)
 
     def deliver(self, message: Message) -> None:
         """Take a message from the broker into its room's log."""
@@ -261,9 +343,11 @@ class Hub:
             self._due.append(room)
             return now
         self._pace(room, now)
+        if room.histories is not None:
+            self.rooms.relieve()
         if not room.member_count:
-            self._forget_if_empty(room)
-        elif room.at < room.log.head:
+            self.rooms.settle(room)
+        if room.at < room.log.head and self.rooms.get(room.name) is room:
             self._line_up(room)
         return now
 
@@ -308,9 +392,3 @@ class Hub:
         if not self._alarms_s or ends_s < self._alarms_s[-1]:
             self._alarms_s.append(ends_s)
             self._scheduler.later(max(ends_s - now, 0.0), self._wake)
-
-    def _forget_if_empty(self, room: Room) -> None:
-        if room.member_count == 0 and self.rooms.get(room.name) is room:
-            del self.rooms[room.name]
-            room.counters.rooms -= 1
-            self._broker.close(room.name)

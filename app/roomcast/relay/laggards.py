@@ -71,9 +71,9 @@ class Laggards(dict[Member, Lag]):
         """Whether what it needs next is not in the log any more."""
         return lag.cursor < self._log.first - 1
 
-    def charge(self) -> None:
-        """Tell the budget what is held now. For each pass, and not for each message."""
-        held_bytes = self._log.size_bytes + self._log.frame_bytes if self else 0
+    def charge(self, kept_bytes: int) -> None:
+        """Tell the budget what is held now, less what is kept in any case. For each pass, and not for each message."""
+        held_bytes = self._log.size_bytes + self._log.frame_bytes - kept_bytes if self else 0
         self.is_charged = held_bytes > 0
         self._budget.charge_log(self._log, held_bytes)
 

@@ -1,5 +1,8 @@
 """A room's log: the messages that are kept, in order, by offset."""
 
+from bisect import bisect_left
+from math import inf
+
 from roomcast.relay.message import Message
 
 
@@ -9,16 +12,20 @@ class Log:
     ``head`` is the offset of the newest message ever appended, whether or not
     it is still held; ``first`` that of the oldest one held. An empty log has
     ``first == head + 1``. ``size_bytes`` counts the messages, ``frame_bytes``
-    the frames made of them, which whoever makes them adds.
+    the frames made of them, which whoever makes them adds. ``forgotten_s`` is,
+    of a log that keeps a history, when the newest message was published that it
+    does not hold any more.
 
     Args:
         head: The offset after which this log begins.
+        forgotten_s: Before which something may have been said that it never held.
     """
 
-    __slots__ = ("_end_bytes", "_messages", "_start_bytes", "frame_bytes", "head")
+    __slots__ = ("_end_bytes", "_messages", "_start_bytes", "forgotten_s", "frame_bytes", "head")
 
-    def __init__(self, head: int = 0) -> None:
+    def __init__(self, head: int = 0, forgotten_s: float = inf) -> None:
         self.head = head
+        self.forgotten_s = forgotten_s
         self.frame_bytes = 0
         # The size of all messages ever appended, and of those that are not held any more.
         self._end_bytes = 0
@@ -28,6 +35,9 @@ class Log:
         # thousand rooms. Trimming moves the pointers that stay, 8 bytes a
         # message: 5 µs for the 16,000 small ones that 4 MiB hold.
         self._messages: list[Message] = []
+
+    def __len__(self) -> int:
+        return len(self._messages)
 
     @property
     def first(self) -> int:
@@ -64,6 +74,29 @@ class Log:
             stop += 1
         return messages[start:stop]
 
+    def after(self, cursor: int, limit: int) -> list[Message]:
+        """Return the messages after ``cursor``, ``limit`` at most; the caller knows that ``first - 1 <= cursor``."""
+        start = len(self._messages) - self.head + cursor
+        return self._messages[start : start + limit]
+
+    def before(self, moment_s: float) -> int:
+        """Return the offset of the newest message that was published before a moment, or of what stood before all held.
+
+        By halving: a clock that was set back may have left times that do not
+        ascend, and then a few messages more or less are taken for newer.
+        """
+        return self.first - 1 + bisect_left(self._messages, moment_s, key=lambda message: message.published_s)
+
+    @property
+    def oldest_s(self) -> float:
+        """When the oldest message held was published. There is one."""
+        return self._messages[0].published_s
+
+    @property
+    def newest_s(self) -> float:
+        """When the newest was. There is one."""
+        return self._messages[-1].published_s
+
     def behind_bytes(self, cursor: int) -> int:
         """Return how much was appended after ``cursor``, or all that is held where that is forgotten."""
         passed = cursor - self.first
@@ -86,3 +119,26 @@ class Log:
             self.frame_bytes -= messages[count].frame_bytes
             count += 1
         del messages[:count]
+
+    def trim_history(self, keep_bytes: int, served: int, *, messages: int, size_bytes: int, since_s: float) -> None:
+        """Forget what ``trim`` would, but nothing that a history of so many messages, bytes, and seconds may keep.
+
+        Args:
+            keep_bytes: As for ``trim``.
+            served: Likewise.
+            messages: So many of the newest may be kept,
+            size_bytes: if they have no more than that,
+            since_s: and were published no earlier.
+        """
+        held = self._messages
+        count = 0
+        while self.size_bytes > keep_bytes and count < len(held) and held[count].offset <= served:
+            oldest = held[count]
+            if len(held) - count <= messages and self.size_bytes <= size_bytes and oldest.published_s >= since_s:
+                break
+            self._start_bytes = oldest.end_bytes
+            self.frame_bytes -= oldest.frame_bytes
+            count += 1
+        if count:
+            self.forgotten_s = held[count - 1].published_s
+            del held[:count]

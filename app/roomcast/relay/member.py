@@ -9,11 +9,12 @@ by itself.
 
 from typing import Protocol
 
+from roomcast.relay.author import Author
 from roomcast.relay.message import WireFormat
 from roomcast.relay.reasons import Reason
 
 
-class Publisher(Protocol):
+class Publisher(Author, Protocol):
     """What is asked of a member as one that sends."""
 
     def pause(self) -> None:
@@ -55,11 +56,20 @@ class Member(Publisher, Protocol):
     def want_write(self) -> None:
         """Call ``Room.feed`` when the member can be written to and owes no older bytes."""
 
+    def missed(self, cursor: int) -> None:
+        """Tell the peer, if it can be told, that it goes on after ``cursor``, and what lay before is lost to it.
+
+        It can be written to, and owes no older bytes.
+        """
+
     def finish(self, reason: Reason) -> None:
         """Say goodbye: all that was owed has been written. It is in no room any more."""
 
     def overflowed(self, reason: Reason) -> None:
         """Say goodbye as one that fell too far behind, or that nothing can be held for. It is in no room any more."""
+
+    def dismiss(self, reason: Reason, detail: str = "") -> None:
+        """Close it behind what it is owed; ``detail`` follows the reason in the close frame."""
 
     def cut(self, reason: Reason) -> None:
         """End at once, and give back what the kernel keeps for it. It leaves its room by itself."""

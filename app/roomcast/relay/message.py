@@ -1,7 +1,11 @@
 """One publication, and the cache of what it looks like on the wire."""
 
+from __future__ import annotations
+
 from enum import IntEnum
 from typing import Protocol
+
+from roomcast.relay.author import Author
 
 # What a message costs beside its payload: the object, its offset, its place in
 # the log, the encoded copy's own header. Counted, because a room full of
@@ -28,7 +32,7 @@ class WireFormat(Protocol):
     sent_bytes: int
     """How many bytes the kernel took of bursts. Tails and control frames are the member's to count."""
 
-    def encode(self, kind: Kind, payload: bytes) -> bytes | None:
+    def encode(self, message: Message) -> bytes | None:
         """Return the whole frame, or None where the format cannot carry this kind."""
 
 
@@ -36,7 +40,9 @@ class Message:
     """What a room carries: text or binary, with its place in the room's order.
 
     The payload of a text message is UTF-8; whoever publishes has checked it.
-    The sender is the member that it came from, or None. It is only compared.
+    The sender is the member that it came from, or None for one that came in by
+    another door. It is compared, and asked for its name. ``published_s`` is the
+    time of its publication, in seconds since 1970.
     """
 
     __slots__ = (
@@ -47,6 +53,7 @@ class Message:
         "kind",
         "offset",
         "payload",
+        "published_s",
         "room",
         "sender",
         "size_bytes",
@@ -55,12 +62,15 @@ class Message:
     end_bytes: int
     """The log's: the size of all that was ever appended to it, up to this message."""
 
-    def __init__(self, room: str, offset: int, kind: Kind, payload: bytes, sender: object | None) -> None:
+    def __init__(
+        self, room: str, offset: int, kind: Kind, payload: bytes, sender: Author | None, published_s: float
+    ) -> None:
         self.room = room
         self.offset = offset
         self.kind = kind
         self.payload = payload
         self.sender = sender
+        self.published_s = published_s
         self.size_bytes = len(payload) + OVERHEAD_BYTES
         # Nearly every room speaks one format. The first one asked for has a
         # slot of its own, so that a dict is made only where there is a second.
@@ -77,12 +87,12 @@ class Message:
             return self._frame
         if self._format is None:
             self._format = wire_format
-            self._frame = wire_format.encode(self.kind, self.payload)
+            self._frame = wire_format.encode(self)
             return self._frame
         if self._others is None:
             self._others = {}
         if wire_format not in self._others:
-            self._others[wire_format] = wire_format.encode(self.kind, self.payload)
+            self._others[wire_format] = wire_format.encode(self)
         return self._others[wire_format]
 
     def has_frame(self, wire_format: WireFormat) -> bool:
@@ -92,5 +102,7 @@ class Message:
     @property
     def frame_bytes(self) -> int:
         """The size of all frames that were made of it so far. No part of ``size_bytes``, which cannot know them."""
-        frames = (self._frame, *(self._others or {}).values())
-        return sum([len(frame) for frame in frames if frame is not None])
+        size = 0 if self._frame is None else len(self._frame)
+        if self._others is None:
+            return size
+        return size + sum([len(frame) for frame in self._others.values() if frame is not None])

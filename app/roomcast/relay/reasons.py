@@ -40,6 +40,12 @@ class Reason(StrEnum):
     """The member fell further behind than its room keeps."""
     OVERLOADED = "overloaded"
     """The member fell behind, and there was no memory left to hold anything for it."""
+    KICKED = "kicked"
+    """An operator, or a backend, sent this member away."""
+    ROOM_CLOSED = "room_closed"
+    """The room was closed, with all that it kept."""
+    GAP = "gap"
+    """The member wanted to go on where it had been, and what came after that is not kept any more."""
 
     @property
     def close_code(self) -> int:
@@ -66,4 +72,8 @@ _CLOSE_CODES = {
     Reason.INTERNAL: 1011,
     Reason.LAGGING: 1013,
     Reason.OVERLOADED: 1013,
+    # From here on: do not come back unchanged.
+    Reason.KICKED: 4403,
+    Reason.ROOM_CLOSED: 4404,
+    Reason.GAP: 4410,
 }

@@ -18,18 +18,26 @@ What always holds (the property test checks it after every step):
    at most once.
 5. A close frame comes after all that was published before it.
 
+A *history* is nothing more than a log that is trimmed later (``room_log.py``), and
+one who asks for it a laggard from the first (``start.py``).
+
 Nobody called from here may switch greenlets, so all see one order.
 """
 
+from math import inf
+
 from roomcast.relay.budget import AT_ONCE_BYTES, SEND_BYTES, Budget
 from roomcast.relay.burst import Burst, Service, Stop
+from roomcast.relay.cohorts import Cohorts
 from roomcast.relay.counters import TemplateCounters
-from roomcast.relay.laggards import Lag, Laggards
+from roomcast.relay.history import Histories
+from roomcast.relay.laggards import Lag
 from roomcast.relay.log import Log
 from roomcast.relay.member import Member, Publisher
-from roomcast.relay.message import Message, WireFormat
+from roomcast.relay.message import Message
 from roomcast.relay.publishers import PausedPublishers
 from roomcast.relay.reasons import Reason
+from roomcast.relay.room_log import RoomLog
 from roomcast.relay.rules import RoomRules
 
 # How much of the log one pass, or one feeding of a laggard, writes to a
@@ -38,7 +46,7 @@ from roomcast.relay.rules import RoomRules
 PASS_BYTES = 65_536
 
 
-class Room:
+class Room(RoomLog):
     """All members of one path, and what they say to each other.
 
     Args:
@@ -47,6 +55,8 @@ class Room:
         counters: Its template's, shared with the template's other rooms.
         budget: What may be held for laggards, in all rooms together.
         head: The offset of the newest message published before this room opened.
+        histories: What all rooms keep, of which this is one; None where its template keeps nothing.
+        forgotten_s: Before which something may have been said in it that nobody kept.
     """
 
     __slots__ = (
@@ -54,38 +64,36 @@ class Room:
         "_cohorts",
         "_parting",
         "_paused",
-        "_services",
-        "at",
         "budget",
         "counters",
         "flush_s",
-        "laggards",
-        "log",
         "member_count",
-        "name",
         "not_before_s",
         "pending_bytes",
-        "rules",
     )
 
-    def __init__(self, name: str, rules: RoomRules, counters: TemplateCounters, budget: Budget, head: int = 0) -> None:
-        self.name = name
-        self.rules = rules
+    def __init__(
+        self,
+        name: str,
+        rules: RoomRules,
+        counters: TemplateCounters,
+        budget: Budget,
+        head: int = 0,
+        histories: Histories | None = None,
+        forgotten_s: float = inf,
+    ) -> None:
+        super().__init__(name, rules, Log(head, forgotten_s), counters, budget, histories)
         self.counters = counters
-        self.log = Log(head)
-        self.laggards = Laggards(self.log, counters, budget)
-        self.at = head
         self.budget = budget
         self.pending_bytes = 0
         self.member_count = 0
         # The hub's: when this room may flush again, and what its pass has cost so far.
         self.not_before_s = 0.0
         self.flush_s = 0.0
-        self._cohorts: dict[WireFormat, dict[Member, None]] = {}
+        self._cohorts = Cohorts()
         self._parting: dict[Member, tuple[int, Reason]] = {}
         self._paused = PausedPublishers(counters)
-        # The pass that is running, or None, and how many members it may serve at once.
-        self._services: list[Service] | None = None
+        # How many members the pass that is running may serve at once.
         self._at_once = 1
 
     # --- messages in
@@ -112,17 +120,33 @@ class Room:
 
     # --- members in and out
 
-    def join(self, member: Member) -> None:
-        """Let a member in. The first message that it gets is the next one to be flushed."""
+    def join(self, member: Member, cursor: int | None = None, *, is_listening: bool = True) -> None:
+        """Let a member in.
+
+        Args:
+            member: The newcomer.
+            cursor: The offset after which it wants to hear, at most ``at``. Without one, the
+                first message that it gets is the next one to be flushed.
+            is_listening: Whether it gets any.
+        """
+        if not self.member_count:
+            self.counters.rooms += 1
         self.member_count += 1
         self.counters.members += 1
-        self._enter_cohort(member)
+        if not is_listening:
+            self._cohorts.enter_silent(member)
+        elif cursor is None or cursor >= self.at:
+            self._cohorts.enter(member)
+        else:
+            self.laggards.add(member, cursor)
+            member.want_write()
 
     def part(self, member: Member, reason: Reason) -> None:
         """Say goodbye to a member, behind all that it is owed. The caller no longer reads from it."""
         # It will publish no more: it must not be resumed when the others are.
         self._paused.forget(member)
-        if member not in self.laggards and self._services is None and self.at == self.log.head:
+        is_up_to_date = member not in self.laggards and self._services is None and self.at == self.log.head
+        if is_up_to_date or self._cohorts.is_silent(member):
             self.leave(member, reason)
             member.finish(reason)
         else:
@@ -138,13 +162,15 @@ class Room:
         """
         lag = self.laggards.remove(member)
         if lag is None:
-            self._cohorts[member.wire_format].pop(member)
+            self._cohorts.leave(member)
         else:
             self.counters.drop(reason, self.log.head - lag.cursor + (lag.half_written is not None))
         self._parting.pop(member, None)
         self._paused.forget(member)
         self.member_count -= 1
         self.counters.members -= 1
+        if not self.member_count:
+            self.counters.rooms -= 1
         self._trim()
 
     def abandon(self) -> list[Member]:
@@ -157,7 +183,7 @@ class Room:
 
     def members(self) -> list[Member]:
         """Return all who are in it."""
-        return [*self.laggards, *(member for cohort in self._cohorts.values() for member in cohort)]
+        return [*self.laggards, *self._cohorts.members()]
 
     # --- messages out: the cohorts
 
@@ -179,11 +205,6 @@ class Room:
             self._end_pass()
         return served
 
-    @property
-    def is_flushing(self) -> bool:
-        """Whether a pass is running."""
-        return self._services is not None
-
     def _begin_pass(self) -> list[Service]:
         head = self.log.head
         batch = self.log.batch(self.at, head, PASS_BYTES)
@@ -192,13 +213,8 @@ class Room:
             self.pending_bytes = 0
         else:
             self.pending_bytes -= sum([message.size_bytes for message in batch])
-        services: list[Service] = []
-        size = 0
-        for wire_format, cohort in self._cohorts.items():
-            if cohort:
-                burst = Burst(batch, wire_format, is_echoed=self.rules.echo)
-                size += len(burst.data)
-                services.append(Service(burst, list(cohort)))
+        services = self._cohorts.services(batch, is_echoed=self.rules.echo)
+        size = sum([len(service.burst.data) for service in services])
         self.log.frame_bytes += size
         self._at_once = AT_ONCE_BYTES // (size + 1) or 1
         return services
@@ -239,7 +255,7 @@ class Room:
                 self._finish_if_served(member)
         if self._paused and self.pending_bytes * 2 <= self.rules.pending_max_bytes:
             self._paused.resume_all()
-        self._trim()
+        self._trim(is_news=True)
 
     # --- messages out: the laggards
 
@@ -260,7 +276,7 @@ class Room:
             if lag.cursor < self.at or lag.half_written is not None:
                 return
         self.laggards.remove(member)
-        self._enter_cohort(member)
+        self._cohorts.enter(member)
         if member in self._parting:
             self._finish_if_served(member)
         self._trim()
@@ -297,7 +313,7 @@ class Room:
             # Dead. It has left or will do so, and nobody else accounts for this burst.
             burst.count_lost(self.counters, member)
             return
-        del self._cohorts[member.wire_format][member]
+        self._cohorts.leave(member)
         may_stay = not self.budget.is_tight
         lag = self.laggards.add(member, self.at)
         self._stop_at(member, lag, burst.count_short(self.counters, member, taken))
@@ -321,6 +337,7 @@ class Room:
         newest = max(self.log.first - 1, self.at - 1)
         self.counters.drop(Reason.LAGGING, newest - lag.cursor)
         lag.cursor = newest
+        member.missed(newest)
         return True
 
     def _give_up(self, member: Member, reason: Reason) -> None:
@@ -329,20 +346,9 @@ class Room:
 
     # --- small things
 
-    def _enter_cohort(self, member: Member) -> None:
-        # In mid-pass too: the pass has its own list, and `at` is its end.
-        self._cohorts.setdefault(member.wire_format, {})[member] = None
-
     def _finish_if_served(self, member: Member) -> None:
         """Let a parting member go, if all that was published before its goodbye is served."""
         close_at, reason = self._parting[member]
         if close_at <= self.at:
             self.leave(member, reason)
             member.finish(reason)
-
-    def _trim(self) -> None:
-        if self._services is None:
-            laggards = self.laggards
-            self.log.trim(self.rules.lag_max_bytes if laggards else 0, self.at)
-            if laggards or laggards.is_charged:
-                laggards.charge()

@@ -22,3 +22,13 @@ class RoomRules:
     """Unflushed; above it whoever publishes is not read."""
     gather_max_s: float = 0.025
     """How long a busy room may gather messages into one burst."""
+    history_messages: int = 0
+    """How many of the newest messages are kept for those who come later; 0: none."""
+    history_max_bytes: int = 1_048_576
+    """How much of them."""
+    history_max_age_s: float = 3_600
+    """And for how long."""
+    presence: bool = False
+    """Whether members learn who comes and goes, if they can be told."""
+    presence_interval_s: float = 1.0
+    """How long those who come and go are gathered before the others are told."""

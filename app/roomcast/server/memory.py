@@ -34,8 +34,11 @@ _FORGETS_BELOW_BYTES: Final = 1 << 20
 _PROCESS_BYTES: Final = 64 << 20
 _LAGGARDS_SHARE: Final = 0.5
 _LEAST_BYTES: Final = 4 << 20
+# Of what is not for laggards, half, where there are templates that keep anything.
+_HISTORY_SHARE: Final = 0.25
 # Where nothing limits the process.
 _UNLIMITED_BYTES: Final = 512 << 20
+_UNLIMITED_HISTORY_BYTES: Final = 256 << 20
 # What is always to stay free, as a share of the limit: enough for what is written
 # and read until somebody looks again. Large machines need no more of it than others.
 _RESERVE_SHARE: Final = 1 / 8
@@ -135,6 +138,15 @@ def lag_total_max_bytes(configured: int | Literal["auto"], memory: MemoryLimit |
     if memory is None:
         return _UNLIMITED_BYTES
     return max(int((memory.limit_bytes - _PROCESS_BYTES) * _LAGGARDS_SHARE), _LEAST_BYTES)
+
+
+def history_total_max_bytes(configured: int | Literal["auto"], memory: MemoryLimit | None) -> int:
+    """Return how much may be kept for those who come later, 0 for no limit."""
+    if configured != "auto":
+        return configured
+    if memory is None:
+        return _UNLIMITED_HISTORY_BYTES
+    return max(int((memory.limit_bytes - _PROCESS_BYTES) * _HISTORY_SHARE), _LEAST_BYTES)
 
 
 def find_memory_limit(root: Path = _ROOT, clock: Callable[[], float] = time.monotonic) -> MemoryLimit | None:

@@ -61,6 +61,11 @@ def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
             lag_max_bytes=room.lag_max_bytes,
             pending_max_bytes=room.pending_max_bytes,
             gather_max_s=room.gather_max_s,
+            history_messages=room.history_messages,
+            history_max_bytes=room.history_max_bytes,
+            history_max_age_s=room.history_max_age_s,
+            presence=room.presence,
+            presence_interval_s=room.presence_interval_s,
         ),
         origins=OriginPolicy(
             allow=settings.origins.allow if room.origins is None else room.origins.allow,

@@ -8,18 +8,20 @@ from gevent.event import Event
 from roomcast.api.app import create_app
 from roomcast.api.door import PrivateDoor
 from roomcast.api.watchdog import Watchdog
+from roomcast.brokers.epoch import new_epoch
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Processor, address_for_logs, fault
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.budget import Budget
+from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
 from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.faults import report_faults
 from roomcast.server.files import connections_max
-from roomcast.server.memory import find_memory_limit, lag_total_max_bytes
+from roomcast.server.memory import find_memory_limit, history_total_max_bytes, lag_total_max_bytes
 from roomcast.server.policies import build_forwarding, build_policies
 from roomcast.settings import Settings
 from roomcast.transport import pages
@@ -65,11 +67,13 @@ class Server:
         self.counters = TransportCounters(list(Dialect), list(Outcome))
         self._memory = find_memory_limit()
         self.hub = Hub(
-            broker=MemoryBroker,
+            broker=lambda deliver: MemoryBroker(deliver, new_epoch(), time.time),
             scheduler=LoopScheduler(),
             clock=time.monotonic,
+            wall_clock=time.time,
             rooms_max=settings.limits.rooms_max,
             budget=self._build_budget(),
+            histories=Histories(history_total_max_bytes(settings.limits.history_total_max_bytes, self._memory)),
             report=self._report,
         )
         for template in self.admission.templates:

@@ -86,6 +86,12 @@ def misfits(room: RoomSettings) -> Iterator[str]:
             f"{template}: pending_max_bytes = {room.pending_max_bytes} must be at least "
             f"message_max_bytes = {message_max}"
         )
+    if room.history_messages and room.history_max_bytes < message_max:
+        # A message of full size would push everything out, itself included.
+        yield (
+            f"{template}: history_max_bytes = {room.history_max_bytes} must be at least "
+            f"message_max_bytes = {message_max}"
+        )
     if room.bytes_per_s and 2 * room.bytes_per_s < message_max:
         # The bucket never holds enough for it, so a message within its limit would close its sender.
         yield (

@@ -137,6 +137,8 @@ class LimitSettings(Section):
     """Seconds to wait for a peer's half of the closing handshake."""
     lag_total_max_bytes: Literal["auto"] | TotalSize = "auto"
     """Bytes held for all laggards together, the kernel's included; auto is a share of the container's memory."""
+    history_total_max_bytes: Literal["auto"] | TotalSize = "auto"
+    """Bytes that all rooms keep for those who come later; auto is a share of the container's memory."""
     send_buffer_bytes: BufferSize = 65_536
     """Bytes that the kernel takes, and has not sent, for one stalled member; 0 leaves it to the kernel."""
     receive_buffer_bytes: BufferSize = 65_536
@@ -201,6 +203,16 @@ class RoomSettings(Section):
     """Seconds that a busy room may gather messages into one burst; 0 for never."""
     greeting: str = ""
     """A text message to every newcomer; empty for none."""
+    history_messages: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """How many of the newest messages are kept for those who come later; 0 for none."""
+    history_max_bytes: LogSize = 1_048_576
+    """Bytes of them; at least message_max_bytes."""
+    history_max_age_s: Annotated[float, Field(ge=1, le=2_592_000)] = 3600.0
+    """Seconds for which they are kept."""
+    presence: bool = False
+    """Whether members who speak roomcast.json are told who comes and goes."""
+    presence_interval_s: Annotated[float, Field(ge=0.1, le=60)] = 1.0
+    """Seconds for which those who come and go are gathered before the others are told."""
     message_max_bytes: Size | None = None
     """Replaces the limit of the same name for this template."""
     messages_per_s: Count | None = None

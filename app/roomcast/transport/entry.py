@@ -14,29 +14,26 @@ from typing import TYPE_CHECKING
 import gevent
 
 from roomcast.logs import fault
-from roomcast.policies.limits import MemberRate
 from roomcast.protocol import hixie76
-from roomcast.protocol.connection import Connection
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.http import HeadDecoder
 from roomcast.protocol.request import Request
-from roomcast.relay.message import Kind
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
 from roomcast.transport.answers import Answers, Page
-from roomcast.transport.frame_rates import FrameRates
 from roomcast.transport.introduction import Introduction
+from roomcast.transport.joining import Joining
 from roomcast.transport.membership import Membership
 from roomcast.transport.tls import TlsError, TlsServer
-from roomcast.transport.tls_member import TlsMember
 from roomcast.transport.visitor import NotTlsError, Visitor
-from roomcast.transport.websocket import WebSocketMember
+from roomcast.transport.wishes import parse_wish
 
 if TYPE_CHECKING:
     import _socket
 
     from roomcast.policies.forwarded import Forwarding
-    from roomcast.transport.formats import DialectFormat, Formats
+    from roomcast.relay.start import Wish
+    from roomcast.transport.formats import Formats
 
 # How many of those who find no place may be answered at a time. More would
 # hold the descriptors that members need; the rest are just closed.
@@ -87,12 +84,7 @@ class Entry:
         self._page = page
         self._answers = Answers(membership)
         self._introduction = Introduction(forwarding, membership.places)
-        self._rates = {
-            template.name: FrameRates(
-                template.control_frames_per_s, template.fragments_per_s, membership.clock, membership.reports
-            )
-            for template in admission.templates
-        }
+        self._joining = Joining(membership, formats, admission.templates, is_tls=tls is not None)
         self._tls = tls
         self._turned_away = 0
 
@@ -187,28 +179,31 @@ class Entry:
             self._answer_plain(visitor, request)
             return False
         self._admission.check_dialect(dialect)
-        admitted = self._admit(visitor, request)
+        wish = parse_wish(request)
+        admitted = self._admit(visitor, request, wish)
         agreement = self._formats.negotiate(request, dialect)
         head = accept(request, dialect, is_secure=visitor.scheme == "https", agreement=agreement)
         if dialect is Dialect.HIXIE76:
             head, rest = self._finish_hixie76(visitor, request, head, rest)
             # Others may have come while we waited for the eight bytes.
-            self._check_capacity(admitted)
-        self._open(visitor, self._formats.find(dialect, agreement), admitted, head, rest)
+            self._check_capacity(admitted, wish)
+        self._membership.counters.handshake_duration.observe(self._membership.clock() - visitor.now_s)
+        self._answers.count(visitor, Outcome.ACCEPTED)
+        self._joining.join(visitor, self._formats.find(dialect, agreement), admitted, wish, head, rest)
         return True
 
-    def _admit(self, visitor: Visitor, request: Request) -> Admitted:
+    def _admit(self, visitor: Visitor, request: Request, wish: Wish) -> Admitted:
         """Ask the policies and the limits. Raises Refusal."""
         admitted = self._admission.admit(request.path, origin=request.origin, host=request.host, scheme=visitor.scheme)
         if not admitted.verdict.is_allowed and visitor.dialect is not None:
             self._answers.report_origin(visitor, request, admitted.verdict.rule)
-        self._check_capacity(admitted)
+        self._check_capacity(admitted, wish)
         return admitted
 
-    def _check_capacity(self, admitted: Admitted) -> None:
+    def _check_capacity(self, admitted: Admitted, wish: Wish) -> None:
         if self._membership.counters.is_draining:
             raise _DRAINING
-        limit = self._membership.hub.refusal(admitted.room, admitted.template.rules)
+        limit = self._membership.hub.refusal(admitted.room, admitted.template.rules, wish)
         if limit is not None and limit not in self._membership.reports:
             raise no_place(limit)
 
@@ -231,34 +226,6 @@ class Entry:
         token = hixie76.challenge_response(key1, key2, rest[: hixie76.KEY3_SIZE])
         return head + token, rest[hixie76.KEY3_SIZE :]
 
-    def _open(self, visitor: Visitor, wire_format: DialectFormat, admitted: Admitted, head: bytes, rest: bytes) -> None:
-        """Let it in. Nothing here waits."""
-        membership, template, dialect = self._membership, admitted.template, wire_format.dialect
-        connection = Connection(
-            dialect,
-            message_max_bytes=template.message_max_bytes,
-            fragments_max=template.fragments_max,
-            frame_counts=membership.counters.frames_received[dialect],
-            rates=self._rates[template.name],
-            may_inflate=wire_format.may_inflate,
-        )
-        rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
-        kind = WebSocketMember if self._tls is None else TlsMember
-        member = kind(connection, visitor.stream, wire_format, rate, visitor.address, membership)
-        counters = membership.hub.templates[template.name]
-        if template.greeting:
-            # Not compressed: that would be done anew for each newcomer.
-            head += self._formats.find(dialect).encode(Kind.TEXT, template.greeting.encode()) or b""
-            wire_format.frames_sent[Kind.TEXT] += 1
-        membership.counters.handshake_duration.observe(membership.clock() - visitor.now_s)
-        self._answers.count(visitor, Outcome.ACCEPTED)
-        # From here on the socket is the member's, and so is every fault.
-        room = membership.hub.join(
-            admitted.room, template.rules, counters, member, may_exceed=membership.reports.tolerates
-        )
-        membership.joined(member, room)
-        member.open(room, head, rest)
-
     def _answer_plain(self, visitor: Visitor, request: Request) -> None:
         """Answer a GET that asks for no WebSocket: a page, a probe, or what an upgrade would be told."""
         if request.path == "/":
@@ -268,7 +235,7 @@ class Entry:
                 raise _DRAINING
             self._answers.show(visitor, _READY)
         else:
-            self._admit(visitor, request)
+            self._admit(visitor, request, parse_wish(request))
             raise Refusal(
                 426,
                 Outcome.NOT_UPGRADE,

@@ -10,7 +10,7 @@ from roomcast.protocol.deflate import Agreement, Deflater, negotiate
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.protocol.request import Request
-from roomcast.relay.message import Kind
+from roomcast.relay.message import Kind, Message
 
 _OPCODES = {Kind.TEXT: Opcode.TEXT, Kind.BINARY: Opcode.BINARY}
 
@@ -35,9 +35,13 @@ class DialectFormat(ABC):
         self.sent_bytes = 0
         counters.formats.append(self)
 
-    @abstractmethod
-    def encode(self, kind: Kind, payload: bytes) -> bytes | None:
+    def encode(self, message: Message) -> bytes | None:
         """Return the whole frame, or None where the dialect cannot carry this kind."""
+        return self.frame(message.kind, message.payload)
+
+    @abstractmethod
+    def frame(self, kind: Kind, payload: bytes) -> bytes | None:
+        """Return a frame with a payload that is no message of a room's, or None likewise."""
 
 
 class Rfc6455Format(DialectFormat):
@@ -48,8 +52,12 @@ class Rfc6455Format(DialectFormat):
     def __init__(self, counters: TransportCounters) -> None:
         super().__init__(Dialect.RFC6455, counters)
 
-    def encode(self, kind: Kind, payload: bytes) -> bytes:
-        """See ``DialectFormat.encode``."""
+    def encode(self, message: Message) -> bytes:
+        """See ``DialectFormat.encode``. Without the call in between: it is asked for each message."""
+        return rfc6455.encode(_OPCODES[message.kind], message.payload)
+
+    def frame(self, kind: Kind, payload: bytes) -> bytes:
+        """See ``DialectFormat.frame``."""
         return rfc6455.encode(_OPCODES[kind], payload)
 
 
@@ -61,8 +69,8 @@ class Hixie76Format(DialectFormat):
     def __init__(self, counters: TransportCounters) -> None:
         super().__init__(Dialect.HIXIE76, counters)
 
-    def encode(self, kind: Kind, payload: bytes) -> bytes | None:
-        """See ``DialectFormat.encode``."""
+    def frame(self, kind: Kind, payload: bytes) -> bytes | None:
+        """See ``DialectFormat.frame``."""
         return hixie76.encode(payload) if kind is Kind.TEXT else None
 
 
@@ -93,11 +101,15 @@ class DeflateFormat(Rfc6455Format):
         self._deflater = Deflater(window_bits, deflation.level)
         self._min_bytes = deflation.min_bytes
 
-    def encode(self, kind: Kind, payload: bytes) -> bytes:
-        """See ``DialectFormat.encode``. The room asks once for each message, whatever the number of members."""
+    def encode(self, message: Message) -> bytes:
+        """See ``DialectFormat.encode``."""
+        return self.frame(message.kind, message.payload)
+
+    def frame(self, kind: Kind, payload: bytes) -> bytes:
+        """See ``DialectFormat.frame``. The room asks once for each message, whatever the number of members."""
         size = len(payload)
         if size < self._min_bytes:
-            return super().encode(kind, payload)
+            return super().frame(kind, payload)
         deflated = self._deflater.deflate(payload)
         is_shorter = len(deflated) < size
         counters = self._counters
@@ -107,7 +119,7 @@ class DeflateFormat(Rfc6455Format):
         if is_shorter:
             return rfc6455.encode(_OPCODES[kind], deflated, is_compressed=True)
         # Pictures and the like. "An endpoint MAY … send the message uncompressed" (RFC 7692, 6).
-        return super().encode(kind, payload)
+        return super().frame(kind, payload)
 
 
 class Formats:

@@ -188,6 +188,10 @@ class Inbox(StreamMember):
         self.dismiss(reason, detail)
         self._shut_down_if_done()
 
+    def _let_go(self) -> None:
+        self._connection.end()
+        self._early = self._rate = None
+
     # --- what only the whole member knows
 
     @abstractmethod

@@ -41,7 +41,7 @@ class StreamMember(Reading):
         membership: What it shares with all other members.
     """
 
-    __slots__ = ("_close_reason", "_room", "address", "bucket", "joined_s", "wire_format")
+    __slots__ = ("_close_reason", "_room", "address", "bucket", "joined_s", "number", "subject", "wire_format")
 
     _room: Room
 
@@ -49,6 +49,8 @@ class StreamMember(Reading):
         super().__init__(raw, membership)
         self.wire_format = wire_format
         self.address = address
+        self.number = membership.next_number()
+        self.subject: str | None = None
         self.joined_s = membership.clock()
         # The keep-alive's: where it stands there.
         self.bucket = 0
@@ -67,6 +69,12 @@ class StreamMember(Reading):
                 self._begin_with(received)
 
     @property
+    def id(self) -> str:
+        """Which connection it is, of all that there ever were."""
+        # Made when somebody asks, for most are never asked for.
+        return f"{self._membership.hub.epoch}.{self.number}"
+
+    @property
     def room(self) -> Room:
         """The room that it is in, or was."""
         return self._room
@@ -82,6 +90,9 @@ class StreamMember(Reading):
         return self._stage <= Stage.PARTING
 
     # --- what the room asks beside the outbox (see relay.member.Member)
+
+    def missed(self, cursor: int) -> None:
+        """Say nothing of what was left out: whatever was said would be a message."""
 
     def finish(self, reason: Reason) -> None:
         """Say goodbye: all that was owed has been written."""
@@ -170,6 +181,7 @@ class StreamMember(Reading):
                 active.close()
         kernel.close(self._raw, is_torn=is_torn)
         self._tail = None
+        self._let_go()
         try:
             if was_in_room:
                 self._membership.hub.leave(self._room, self, reason)
@@ -205,6 +217,10 @@ class StreamMember(Reading):
     @abstractmethod
     def _begin_with(self, received: bytes) -> None:
         """Act on what came with the request already."""
+
+    @abstractmethod
+    def _let_go(self) -> None:
+        """Drop what is large: a history may name this member as an author for hours."""
 
     @abstractmethod
     def _last_words(self, reason: Reason) -> bytes:

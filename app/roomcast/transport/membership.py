@@ -1,6 +1,7 @@
 """What all members share: the rooms, the counters, the log, the clock; and what is left when one has gone."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Protocol
 
 from roomcast.logs import Journal, fault
@@ -69,6 +70,11 @@ class Membership:
         self.clock = clock
         self.close_timeout_s = close_timeout_s
         self.address_for_logs = address_for_logs
+        self._numbers = count(1)
+
+    def next_number(self) -> int:
+        """Return the number of a newcomer: different for each that this process has ever had."""
+        return next(self._numbers)
 
     def joined(self, member: CountedMember, room: Room) -> None:
         """Count and log a newcomer."""

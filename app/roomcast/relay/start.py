@@ -1,0 +1,95 @@
+"""Where in a room's log a newcomer begins, and what is said when that is not to be had.
+
+A newcomer that asks for nothing stands where everybody stands. One that asks for
+the past is a member whose cursor is further back: it is added first, and then fed
+from the log like any laggard, so there is no moment at which a message could fall
+between the past and the present, or come twice.
+
+What it asks for may be gone. Then nobody is let go on as if nothing had been lost:
+there is a ``Gap``, and whoever lets it in has to say so.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from roomcast.relay.log import Log
+
+
+class Position(NamedTuple):
+    """A place in a room's log: the offset of the last message that somebody has, under its epoch."""
+
+    epoch: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """From where on a newcomer wants to hear: one of the three ``since``, else ``newest``."""
+
+    newest: int = 0
+    """So many of the newest messages; also where what was wished for is gone."""
+    since: Position | None = None
+    """All after this place."""
+    since_s: int | None = None
+    """All that was published within so many seconds."""
+    may_miss: bool = False
+    """Whether it goes on where a gap is."""
+
+
+class Gap(StrEnum):
+    """Why what a newcomer asked for is not to be had."""
+
+    EPOCH = "epoch"
+    """Its position is of another life of the relay: nothing is known of what came after."""
+    OFFSET = "offset"
+    """What came after its position is not kept any more."""
+    TIME = "time"
+    """What was said within that time is not all kept."""
+
+
+class Start(NamedTuple):
+    """Where a newcomer begins."""
+
+    cursor: int
+    """It gets what comes after this offset."""
+    gap: Gap | None = None
+    """Why it is not where it wished to begin."""
+
+
+NO_WISH = Wish()
+
+
+def find_start(wish: Wish, log: Log, at: int, *, epoch: str, now_s: float, history_messages: int) -> Start:
+    """Return where in a log a newcomer begins that wishes for this.
+
+    Args:
+        wish: What it asks for.
+        log: The room's.
+        at: The offset up to which those are served who are up to date. Nobody begins beyond it.
+        epoch: Under which the log's offsets count.
+        now_s: The time, in seconds since 1970.
+        history_messages: How many of the newest messages may be asked for.
+    """
+    newest = min(wish.newest, history_messages)
+    if wish.since is None and wish.since_s is None:
+        return Start(_newest(newest, log, at))
+    gap = _gap(wish, log, epoch, now_s)
+    if gap is not None:
+        # As much as there is, unless it has said how much of that it would like.
+        return Start(_newest(newest or history_messages, log, at), gap)
+    cursor = log.before(now_s - (wish.since_s or 0)) if wish.since is None else wish.since.offset
+    return Start(min(cursor, at))
+
+
+def _newest(count: int, log: Log, at: int) -> int:
+    return min(max(log.head - count, log.first - 1), at) if count else at
+
+
+def _gap(wish: Wish, log: Log, epoch: str, now_s: float) -> Gap | None:
+    if wish.since is None:
+        return Gap.TIME if now_s - (wish.since_s or 0) <= log.forgotten_s else None
+    if wish.since.epoch != epoch:
+        return Gap.EPOCH
+    # A position ahead of the newest is none that was ever handed out.
+    return None if log.first - 1 <= wish.since.offset <= log.head else Gap.OFFSET

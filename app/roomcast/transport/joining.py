@@ -1,0 +1,100 @@
+"""From a "yes" to a member in its room.
+
+Nothing here waits, so what was free when it was asked is still free. The order
+matters: the room takes the member in, then the answer is written, then what came
+behind the request is read; a message can fall between none of these.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roomcast.policies.limits import MemberRate
+from roomcast.protocol.connection import Connection
+from roomcast.relay.message import Kind
+from roomcast.relay.reasons import Reason
+from roomcast.transport.frame_rates import FrameRates
+from roomcast.transport.tls_member import TlsMember
+from roomcast.transport.websocket import WebSocketMember
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from roomcast.relay.start import Wish
+    from roomcast.transport.admission import Admitted, RoomTemplate
+    from roomcast.transport.formats import DialectFormat, Formats
+    from roomcast.transport.membership import Membership
+    from roomcast.transport.visitor import Visitor
+
+
+class Joining:
+    """Makes members.
+
+    Args:
+        membership: Where they are counted, and everything that they share.
+        formats: What messages look like to whom.
+        templates: Of the rooms that there may be.
+        is_tls: Whether they speak TLS.
+    """
+
+    def __init__(
+        self, membership: Membership, formats: Formats, templates: Iterable[RoomTemplate], *, is_tls: bool
+    ) -> None:
+        self._membership = membership
+        self._formats = formats
+        self._websocket = TlsMember if is_tls else WebSocketMember
+        self._rates = {
+            template.name: FrameRates(
+                template.control_frames_per_s, template.fragments_per_s, membership.clock, membership.reports
+            )
+            for template in templates
+        }
+
+    def join(
+        self, visitor: Visitor, wire_format: DialectFormat, admitted: Admitted, wish: Wish, head: bytes, rest: bytes
+    ) -> None:
+        """Let a WebSocket in.
+
+        Args:
+            visitor: The connection. From here on its socket is the member's, and so is every fault.
+            wire_format: What was agreed on.
+            admitted: Into which room.
+            wish: From where on it wants to hear.
+            head: What is still to be written of the 101.
+            rest: What came behind its request.
+        """
+        membership, template = self._membership, admitted.template
+        member = self._make(visitor, wire_format, template)
+        joined = membership.hub.join(
+            admitted.room,
+            template.rules,
+            membership.hub.templates[template.name],
+            member,
+            wish,
+            may_exceed=membership.reports.tolerates,
+        )
+        membership.joined(member, joined.room)
+        member.open(joined.room, head + self._greeting(wire_format, template), rest)
+        if joined.start.gap is not None and not wish.may_miss:
+            # Behind the 101, for a browser tells its page nothing of any other answer.
+            member.dismiss(Reason.GAP, f"since={joined.start.gap}")
+
+    def _make(self, visitor: Visitor, wire_format: DialectFormat, template: RoomTemplate) -> WebSocketMember:
+        membership, dialect = self._membership, wire_format.dialect
+        connection = Connection(
+            dialect,
+            message_max_bytes=template.message_max_bytes,
+            fragments_max=template.fragments_max,
+            frame_counts=membership.counters.frames_received[dialect],
+            rates=self._rates[template.name],
+            may_inflate=wire_format.may_inflate,
+        )
+        rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
+        return self._websocket(connection, visitor.stream, wire_format, rate, visitor.address, membership)
+
+    def _greeting(self, wire_format: DialectFormat, template: RoomTemplate) -> bytes:
+        if not template.greeting:
+            return b""
+        wire_format.frames_sent[Kind.TEXT] += 1
+        # Not compressed: that would be done anew for each newcomer.
+        return self._formats.find(wire_format.dialect).frame(Kind.TEXT, template.greeting.encode()) or b""

@@ -1,0 +1,74 @@
+"""From where on a newcomer wants to hear: the query string of its request, read.
+
+``history=20`` asks for the newest twenty messages, ``since=k7c2m9qa:41`` for all after a
+position, ``since=30s`` for all of the last half minute. ``gap=ok`` says that it may go
+on where what it asks for is gone. What else stands in a query is the page's own
+business: it may well have parameters for itself.
+
+A wish that cannot be read is refused, by parameter and rule. To take it for none would
+be to lose messages in silence.
+"""
+
+import re
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+from roomcast.protocol.request import Request
+from roomcast.relay.start import NO_WISH, Position, Wish
+from roomcast.transport.admission import Outcome, Refusal
+
+# More digits than any offset will ever have, and few enough to be a number at once.
+_NUMBER = re.compile(r"\d{1,15}", re.ASCII)
+_SECONDS = re.compile(r"(\d{1,9})s", re.ASCII)
+_POSITION = re.compile(r"([A-Za-z0-9]{1,32}):(\d{1,15})", re.ASCII)
+_PARAMETERS = ("history", "since", "gap")
+
+
+def parse_wish(request: Request) -> Wish:
+    """Return what a request says about where it wants to begin.
+
+    Raises:
+        Refusal: With 400, if that cannot be read, or is said twice.
+    """
+    query = request.target.partition("?")[2]
+    if not query:
+        return NO_WISH
+    said = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name in _PARAMETERS]
+    if not said:
+        return NO_WISH
+    values = dict(said)
+    if len(values) < len(said):
+        raise _malformed("history, since and gap can each be said once")
+    wish = Wish(may_miss=_may_miss(values.get("gap")), newest=_newest(values.get("history")))
+    return wish if "since" not in values else resume(wish, values["since"])
+
+
+def resume(wish: Wish, since: str) -> Wish:
+    """Return a wish that begins where ``since`` says: ``epoch:offset``, or ``30s``.
+
+    Raises:
+        Refusal: With 400, if it says neither.
+    """
+    if position := _POSITION.fullmatch(since):
+        return replace(wish, since=Position(position[1], int(position[2])), since_s=None)
+    if seconds := _SECONDS.fullmatch(since):
+        return replace(wish, since=None, since_s=int(seconds[1]))
+    raise _malformed("since is epoch:offset, as in since=k7c2m9qa:41, or whole seconds, as in since=30s")
+
+
+def _newest(value: str | None) -> int:
+    if value is None:
+        return 0
+    if not _NUMBER.fullmatch(value):
+        raise _malformed("history is a number of messages, as in history=20")
+    return int(value)
+
+
+def _may_miss(value: str | None) -> bool:
+    if value not in (None, "ok"):
+        raise _malformed("gap is ok, or not said")
+    return value == "ok"
+
+
+def _malformed(message: str) -> Refusal:
+    return Refusal(400, Outcome.MALFORMED, message)
