@@ -19,6 +19,9 @@ from roomcast.relay.reasons import Reason
         ("internal", 1011),
         ("lagging", 1013),
         ("overloaded", 1013),
+        ("token_expired", 4401),
+        ("revoked", 4403),
+        ("forbidden", 4403),
     ],
 )
 def test_word_and_close_code_are_a_promise(reason: str, close_code: int) -> None:
@@ -26,7 +29,7 @@ def test_word_and_close_code_are_a_promise(reason: str, close_code: int) -> None
 
 
 def test_no_reason_is_left_out_of_the_promise() -> None:
-    assert len(Reason) == 13
+    assert len(Reason) == 16
 
 
 @pytest.mark.parametrize("reason", Reason)

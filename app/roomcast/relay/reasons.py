@@ -40,6 +40,12 @@ class Reason(StrEnum):
     """The member fell further behind than its room keeps."""
     OVERLOADED = "overloaded"
     """The member fell behind, and there was no memory left to hold anything for it."""
+    EXPIRED = "token_expired"
+    """The token that let it in has ended: come back with a new one."""
+    REVOKED = "revoked"
+    """An operator has revoked the tokens of its subject."""
+    FORBIDDEN = "forbidden"
+    """It did what its token does not let it do: it published."""
 
     @property
     def close_code(self) -> int:
@@ -66,4 +72,9 @@ _CLOSE_CODES = {
     Reason.INTERNAL: 1011,
     Reason.LAGGING: 1013,
     Reason.OVERLOADED: 1013,
+    # From 4000 on codes are an application's own (RFC 6455, 7.4.2); 44xx of ours
+    # mean: do not come back unchanged.
+    Reason.EXPIRED: 4401,
+    Reason.REVOKED: 4403,
+    Reason.FORBIDDEN: 4403,
 }
