@@ -15,8 +15,8 @@ RUN python -m venv --without-pip /opt/roomcast
 # Behind a package index of your own: docker build --secret id=pip.conf,src=$HOME/.config/pip/pip.conf .
 COPY pyproject.toml ./
 RUN --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
-        > requirements.txt \
+    python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+        print(*project["dependencies"], *project["optional-dependencies"]["tokens"], sep="\n")' > requirements.txt \
     && pip --python /opt/roomcast/bin/python install --quiet --only-binary :all: --requirement requirements.txt
 
 COPY LICENSE README.md ./

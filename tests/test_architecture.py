@@ -42,7 +42,20 @@ VALUES_ONLY: Final = frozenset(
 PURE: Final = {
     "protocol": VALUES_ONLY | {"h11", "zlib"},
     "relay": VALUES_ONLY,
-    "policies": VALUES_ONLY | {"idna"},
+    # Of tokens: to part, parse and compare what somebody has read. What time it is, they are told.
+    "policies": VALUES_ONLY
+    | {
+        "cryptography.exceptions",
+        "cryptography.hazmat.primitives.asymmetric.ec",
+        "cryptography.hazmat.primitives.asymmetric.ed25519",
+        "cryptography.hazmat.primitives.asymmetric.rsa",
+        "cryptography.hazmat.primitives.serialization",
+        "idna",
+        "json",
+        "jwt",
+        "jwt.algorithms",
+        "jwt.exceptions",
+    },
 }
 IMPURE_BUILTINS: Final = frozenset({"__import__", "breakpoint", "eval", "exec", "input", "open", "print"})
 

@@ -140,6 +140,14 @@ def test_subprotocol_that_is_no_token_is_refused() -> None:
     assert refusal(request(RFC6455, sec_websocket_protocol="chat room")).status == 400
 
 
+@pytest.mark.parametrize("headers", [RFC6455, HIXIE76])
+def test_request_that_offers_nothing_but_a_token_is_refused(headers: Headers) -> None:
+    error = refusal(request(headers, sec_websocket_protocol="bearer.a.b.c"))
+
+    assert error.status == 400
+    assert "a.b.c" not in str(error)
+
+
 @pytest.mark.parametrize("missing", ["sec-websocket-key1", "sec-websocket-key2", "origin"])
 def test_half_a_hixie76_request_is_refused(missing: str) -> None:
     error = refusal(request(HIXIE76, missing))

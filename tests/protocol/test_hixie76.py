@@ -181,6 +181,19 @@ def test_the_first_subprotocol_is_returned_if_one_was_asked_for() -> None:
     assert accept(request(protocol="a b")).endswith(b"\r\nSec-WebSocket-Protocol: a\r\n\r\n")
 
 
+def test_a_token_that_is_asked_for_as_a_subprotocol_is_not_returned() -> None:
+    answer = accept(request(protocol="bearer.a.b.c roomcast.raw"))
+
+    assert answer.endswith(b"\r\nSec-WebSocket-Protocol: roomcast.raw\r\n\r\n")
+
+
+def test_nothing_but_a_token_for_a_subprotocol_is_refused() -> None:
+    with pytest.raises(HandshakeError, match="never answered") as caught:
+        check(request(protocol="bearer.a.b.c"))
+
+    assert caught.value.status == 400
+
+
 @pytest.mark.parametrize("protocol", [None, "", " "])
 def test_no_subprotocol_is_returned_if_none_was_asked_for(protocol: str | None) -> None:
     assert b"Sec-WebSocket-Protocol" not in accept(request(protocol=protocol))

@@ -30,6 +30,11 @@ def test_the_first_subprotocol_offered_is_taken(offered: list[str]) -> None:
     assert accept(request(*offered)).endswith(b"\r\nSec-WebSocket-Protocol: Chat\r\n\r\n")
 
 
+@pytest.mark.parametrize("offered", [["bearer.a.b.c, roomcast.raw"], ["roomcast.raw", "bearer.a.b.c"]])
+def test_token_that_is_offered_as_a_subprotocol_is_not_answered(offered: list[str]) -> None:
+    assert accept(request(*offered)).endswith(b"\r\nSec-WebSocket-Protocol: roomcast.raw\r\n\r\n")
+
+
 def test_no_subprotocol_is_given_to_who_offered_none() -> None:
     assert b"Sec-WebSocket-Protocol" not in accept(request())
 

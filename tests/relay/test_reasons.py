@@ -22,6 +22,9 @@ from roomcast.relay.reasons import Reason
         ("kicked", 4403),
         ("room_closed", 4404),
         ("gap", 4410),
+        ("token_expired", 4401),
+        ("revoked", 4403),
+        ("forbidden", 4403),
     ],
 )
 def test_word_and_close_code_are_a_promise(reason: str, close_code: int) -> None:
@@ -29,7 +32,7 @@ def test_word_and_close_code_are_a_promise(reason: str, close_code: int) -> None
 
 
 def test_no_reason_is_left_out_of_the_promise() -> None:
-    assert len(Reason) == 16
+    assert len(Reason) == 19
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import binascii
 from enum import StrEnum
 
-from roomcast.protocol import hixie76, upgrade
+from roomcast.protocol import bearer, hixie76, upgrade
 from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
 from roomcast.protocol.request import Request
@@ -93,7 +93,7 @@ def _check_rfc6455(request: Request) -> None:
         raise HandshakeError(
             f"Sec-WebSocket-Key is not {_KEY_SIZE} bytes in base64", fault=HandshakeFault.BAD_FIRST_SECURITY_KEY
         )
-    upgrade.subprotocols(request)
+    bearer.answered(upgrade.subprotocols(request))
 
 
 def _is_key(key: str) -> bool:

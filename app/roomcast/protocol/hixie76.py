@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from roomcast.protocol import bearer
 from roomcast.protocol.errors import FrameError, HandshakeError, HandshakeFault, broken_rule, over_limit
 from roomcast.protocol.events import Close, Event, Failed, Message
 from roomcast.protocol.frames import Opcode
@@ -55,15 +56,16 @@ def check(request: Request) -> None:
 
     Raises:
         HandshakeError: With status 400, if Host, Origin or a key is missing,
-            a key hides no number, or a subprotocol is not ASCII.
+            a key hides no number, a subprotocol is not ASCII, or all of them are tokens.
     """
     for name in ("Host", "Origin", "Sec-WebSocket-Key1", "Sec-WebSocket-Key2"):
         if request.get(name.lower()) is None:
             raise HandshakeError(f"{name} is missing", fault=HandshakeFault.MISSING_HEADER_KEYS)
     _numbers(request.get("sec-websocket-key1") or "", request.get("sec-websocket-key2") or "")
     if not (request.get("sec-websocket-protocol") or "").isascii():
-        # Its first word goes into our answer.
+        # One of its words goes into our answer.
         raise HandshakeError("Sec-WebSocket-Protocol holds a byte beyond ASCII")
+    bearer.answered(_subprotocols(request))
 
 
 def key_number(key: str, *, fault: HandshakeFault = HandshakeFault.BAD_FIRST_SECURITY_KEY) -> int:
@@ -123,7 +125,8 @@ def accept(request: Request, *, is_secure: bool = False) -> bytes:
     """Return the head of the 101; ``challenge_response`` goes out behind it.
 
     The client compares every line with what it expects, letter by letter. So a
-    subprotocol, the first that was asked for, is named if and only if one was.
+    subprotocol, the first that was asked for and is no token, is named if and only
+    if one was.
 
     Args:
         request: A request that passed ``check``.
@@ -137,10 +140,14 @@ def accept(request: Request, *, is_secure: bool = False) -> bytes:
         f"Sec-WebSocket-Origin: {request.origin}",
         f"Sec-WebSocket-Location: {scheme}://{request.host}{request.target}",
     ]
-    # "… subprotocols, separated by spaces": the comma came with RFC 6455.
-    if asked := (request.get("sec-websocket-protocol") or "").split():
-        lines.append(f"Sec-WebSocket-Protocol: {asked[0]}")
+    if (answered := bearer.answered(_subprotocols(request))) is not None:
+        lines.append(f"Sec-WebSocket-Protocol: {answered}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+
+
+def _subprotocols(request: Request) -> list[str]:
+    # "… subprotocols, separated by spaces": the comma came with RFC 6455.
+    return (request.get("sec-websocket-protocol") or "").split()
 
 
 def encode(payload: bytes) -> bytes:

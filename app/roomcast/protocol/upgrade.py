@@ -9,6 +9,7 @@ import base64
 import hashlib
 from typing import Final
 
+from roomcast.protocol import bearer
 from roomcast.protocol.deflate import Agreement
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.http import is_token
@@ -28,9 +29,9 @@ def accept_token(key: str) -> str:
 def accept(request: Request, agreement: Agreement | None = None) -> bytes:
     """Return the head of the 101 that turns the connection into a WebSocket.
 
-    Of subprotocols the first that is offered is taken: a room carries whatever
-    its members speak, and a browser that offered some gives up when it is told
-    of none.
+    Of subprotocols the first that is offered is taken, and no token (see
+    ``bearer.py``): a room carries whatever its members speak, and a browser that
+    offered some gives up when it is told of none.
 
     Args:
         request: A request that has passed the checks of the handshake.
@@ -42,8 +43,8 @@ def accept(request: Request, agreement: Agreement | None = None) -> bytes:
         "Connection: Upgrade",
         f"Sec-WebSocket-Accept: {accept_token(request.get('sec-websocket-key') or '')}",
     ]
-    if offered := subprotocols(request):
-        lines.append(f"Sec-WebSocket-Protocol: {offered[0]}")
+    if (answered := bearer.answered(subprotocols(request))) is not None:
+        lines.append(f"Sec-WebSocket-Protocol: {answered}")
     if agreement is not None:
         lines.append(f"Sec-WebSocket-Extensions: {agreement.header}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")

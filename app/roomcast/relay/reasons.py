@@ -46,6 +46,12 @@ class Reason(StrEnum):
     """The room was closed, with all that it kept."""
     GAP = "gap"
     """The member wanted to go on where it had been, and what came after that is not kept any more."""
+    EXPIRED = "token_expired"
+    """The token that let it in has ended: come back with a new one."""
+    REVOKED = "revoked"
+    """An operator has revoked the tokens of its subject."""
+    FORBIDDEN = "forbidden"
+    """It did what its token does not let it do: it published."""
 
     @property
     def close_code(self) -> int:
@@ -72,8 +78,12 @@ _CLOSE_CODES = {
     Reason.INTERNAL: 1011,
     Reason.LAGGING: 1013,
     Reason.OVERLOADED: 1013,
-    # From here on: do not come back unchanged.
+    # From 4000 on codes are an application's own (RFC 6455, 7.4.2); 44xx of ours
+    # mean: do not come back unchanged.
     Reason.KICKED: 4403,
     Reason.ROOM_CLOSED: 4404,
     Reason.GAP: 4410,
+    Reason.EXPIRED: 4401,
+    Reason.REVOKED: 4403,
+    Reason.FORBIDDEN: 4403,
 }
