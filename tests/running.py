@@ -199,7 +199,9 @@ class Relay:
         numbers = [value for of in server.hub.templates.values() for value in (of.rooms, of.members, of.laggards)]
         paused = [of.publishers_paused for of in server.hub.templates.values()]
         connections = list(server.counters.connections.values())
-        return not server.hub.rooms and not any(numbers + paused + connections)
+        # A room may be there without members, for what it keeps.
+        rooms = [room for room in server.hub.rooms.values() if room.member_count or not room.keeps_something]
+        return not rooms and not any(numbers + paused + connections)
 
     def expect_clean(self) -> None:
         """Let all clients go, and wait until the relay has nothing of them any more."""

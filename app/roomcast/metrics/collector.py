@@ -183,7 +183,10 @@ class RelayCollector(Collector):
         counters = self._counters
         labels = ["dialect", "opcode"]
         yield _counter("roomcast_frames_received_total", "Frames read.", labels, _by_opcode(counters.frames_received))
-        yield _counter("roomcast_frames_sent_total", "Frames written.", labels, _by_opcode(counters.frames_sent))
+        sent = _by_opcode(counters.frames_sent)
+        for dialect, frames in counters.json_frames_sent.items():
+            sent[dialect, "text"] += sum(frames)
+        yield _counter("roomcast_frames_sent_total", "Frames written.", labels, sent)
         yield CounterMetricFamily(
             "roomcast_received_bytes_total", "Bytes read from the public door.", counters.received_bytes
         )

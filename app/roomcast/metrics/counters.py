@@ -59,6 +59,7 @@ class TransportCounters:
         "handshake_duration",
         "handshakes",
         "is_draining",
+        "json_frames_sent",
         "limit_hits",
         "loop_lag",
         "origin_report_only",
@@ -81,6 +82,8 @@ class TransportCounters:
         # By opcode: the protocol adds to these lists itself, one for all connections of a dialect.
         self.frames_received = {dialect: [0] * 16 for dialect in dialects}
         self.frames_sent = {dialect: [0] * 16 for dialect in dialects}
+        # Of those who are sent each message as text, whatever it is. By its kind, as rooms count.
+        self.json_frames_sent = {dialect: [0] * 16 for dialect in dialects}
         self.received_bytes = 0
         # What the members write by themselves; the rooms' bursts are counted by their formats.
         self.sent_bytes = 0

@@ -76,6 +76,12 @@ def accept(request: Request, dialect: Dialect, *, is_secure: bool = False, agree
     return upgrade.accept(request, agreement)
 
 
+def subprotocol(request: Request, dialect: Dialect) -> str | None:
+    """Return the subprotocol that ``accept`` answers with; None where none was offered."""
+    offered = hixie76.subprotocols if dialect is Dialect.HIXIE76 else upgrade.subprotocols
+    return bearer.answered(offered(request))
+
+
 def _check_rfc6455(request: Request) -> None:
     """Refuse a wrong version before a wrong key: what a key is depends on the version."""
     version = request.get("sec-websocket-version")

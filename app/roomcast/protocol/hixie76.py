@@ -65,7 +65,7 @@ def check(request: Request) -> None:
     if not (request.get("sec-websocket-protocol") or "").isascii():
         # One of its words goes into our answer.
         raise HandshakeError("Sec-WebSocket-Protocol holds a byte beyond ASCII")
-    bearer.answered(_subprotocols(request))
+    bearer.answered(subprotocols(request))
 
 
 def key_number(key: str, *, fault: HandshakeFault = HandshakeFault.BAD_FIRST_SECURITY_KEY) -> int:
@@ -140,12 +140,13 @@ def accept(request: Request, *, is_secure: bool = False) -> bytes:
         f"Sec-WebSocket-Origin: {request.origin}",
         f"Sec-WebSocket-Location: {scheme}://{request.host}{request.target}",
     ]
-    if (answered := bearer.answered(_subprotocols(request))) is not None:
+    if (answered := bearer.answered(subprotocols(request))) is not None:
         lines.append(f"Sec-WebSocket-Protocol: {answered}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 
-def _subprotocols(request: Request) -> list[str]:
+def subprotocols(request: Request) -> list[str]:
+    """Return the subprotocols that are asked for, in their order."""
     # "… subprotocols, separated by spaces": the comma came with RFC 6455.
     return (request.get("sec-websocket-protocol") or "").split()
 

@@ -16,8 +16,9 @@ import gevent
 from roomcast.logs import fault
 from roomcast.protocol import hixie76
 from roomcast.protocol.errors import HandshakeError
-from roomcast.protocol.handshake import Dialect, accept, recognise
+from roomcast.protocol.handshake import Dialect, accept, recognise, subprotocol
 from roomcast.protocol.http import HeadDecoder
+from roomcast.protocol.json_messages import SUBPROTOCOL
 from roomcast.protocol.request import Request
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
 from roomcast.transport.answers import Answers, Page
@@ -182,6 +183,7 @@ class Entry:
         wish = parse_wish(request)
         admitted = self._admit(visitor, request, wish)
         agreement = self._formats.negotiate(request, dialect)
+        is_json = subprotocol(request, dialect) == SUBPROTOCOL
         head = accept(request, dialect, is_secure=visitor.scheme == "https", agreement=agreement)
         if dialect is Dialect.HIXIE76:
             head, rest = self._finish_hixie76(visitor, request, head, rest)
@@ -189,7 +191,7 @@ class Entry:
             self._check_capacity(admitted, wish)
         self._membership.counters.handshake_duration.observe(self._membership.clock() - visitor.now_s)
         self._answers.count(visitor, Outcome.ACCEPTED)
-        self._joining.join(visitor, self._formats.find(dialect, agreement), admitted, wish, head, rest)
+        self._joining.join(visitor, self._formats.find(dialect, agreement, is_json=is_json), admitted, wish, head, rest)
         return True
 
     def _admit(self, visitor: Visitor, request: Request, wish: Wish) -> Admitted:

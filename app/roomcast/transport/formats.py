@@ -2,10 +2,9 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from roomcast.metrics import TransportCounters
-from roomcast.protocol import hixie76, rfc6455
+from roomcast.protocol import hixie76, json_messages, rfc6455
 from roomcast.protocol.deflate import Agreement, Deflater, negotiate
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
@@ -23,13 +22,14 @@ class DialectFormat(ABC):
         counters: The public door's; the rooms count here what became of the frames.
     """
 
-    __slots__ = ("dialect", "frames_sent", "sent_bytes")
+    __slots__ = ("dialect", "frames_sent", "may_inflate", "sent_bytes")
 
-    may_inflate: ClassVar[bool] = False
+    may_inflate: bool
     """Whether its members may compress what they send, too."""
 
     def __init__(self, dialect: Dialect, counters: TransportCounters) -> None:
         self.dialect = dialect
+        self.may_inflate = False
         # By opcode, and the number of a kind is that of its frames' opcode.
         self.frames_sent = counters.frames_sent[dialect]
         self.sent_bytes = 0
@@ -74,6 +74,42 @@ class Hixie76Format(DialectFormat):
         return hixie76.encode(payload) if kind is Kind.TEXT else None
 
 
+class JsonFormat(DialectFormat):
+    """What members are sent who speak ``roomcast.json``: each message as a text that says more about it.
+
+    Args:
+        base: The format of the frames that carry these texts.
+        counters: As for every format.
+    """
+
+    __slots__ = ("_base",)
+
+    def __init__(self, base: DialectFormat, counters: TransportCounters) -> None:
+        super().__init__(base.dialect, counters)
+        self._base = base
+        self.frames_sent = counters.json_frames_sent[base.dialect]
+        self.may_inflate = base.may_inflate
+
+    def encode(self, message: Message) -> bytes | None:
+        """See ``DialectFormat.encode``. There is no kind that it cannot carry."""
+        sender = message.sender
+        return self._base.frame(
+            Kind.TEXT,
+            json_messages.message(
+                message.offset,
+                author=None if sender is None else sender.id,
+                subject=None if sender is None else sender.subject,
+                published_s=message.published_s,
+                is_text=message.kind is Kind.TEXT,
+                payload=message.payload,
+            ),
+        )
+
+    def frame(self, kind: Kind, payload: bytes) -> bytes | None:
+        """See ``DialectFormat.frame``."""
+        return self._base.frame(kind, payload)
+
+
 @dataclass(frozen=True, slots=True)
 class Deflation:
     """How messages are compressed: the settings of ``[deflate]``, where it is enabled."""
@@ -93,10 +129,9 @@ class DeflateFormat(Rfc6455Format):
 
     __slots__ = ("_counters", "_deflater", "_min_bytes")
 
-    may_inflate = True
-
     def __init__(self, window_bits: int, deflation: Deflation, counters: TransportCounters) -> None:
         super().__init__(counters)
+        self.may_inflate = True
         self._counters = counters
         self._deflater = Deflater(window_bits, deflation.level)
         self._min_bytes = deflation.min_bytes
@@ -141,6 +176,7 @@ class Formats:
             Dialect.HIXIE76: Hixie76Format(counters),
         }
         self._deflated: dict[int, DeflateFormat] = {}
+        self._json: dict[DialectFormat, JsonFormat] = {}
 
     def negotiate(self, request: Request, dialect: Dialect) -> Agreement | None:
         """Return what is agreed on with a client about compression: nothing, where it is not enabled.
@@ -153,8 +189,16 @@ class Formats:
         agreement = negotiate(request.all("sec-websocket-extensions"))
         return None if self._deflation is None else agreement
 
-    def find(self, dialect: Dialect, agreement: Agreement | None = None) -> DialectFormat:
+    def find(self, dialect: Dialect, agreement: Agreement | None = None, *, is_json: bool = False) -> DialectFormat:
         """Return the format for members who speak this, and agreed to that."""
+        base = self._find(dialect, agreement)
+        if not is_json:
+            return base
+        if base not in self._json:
+            self._json[base] = JsonFormat(base, self._counters)
+        return self._json[base]
+
+    def _find(self, dialect: Dialect, agreement: Agreement | None) -> DialectFormat:
         if agreement is None or self._deflation is None:
             return self._plain[dialect]
         bits = agreement.window_bits

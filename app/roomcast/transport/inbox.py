@@ -132,11 +132,12 @@ class Inbox(StreamMember):
                 self._answer(event)
         self._write_pongs(pongs)
 
-    def _publish(self, message: Message) -> None:
+    def _publish(self, message: Message) -> int | None:
+        """Publish a message; return its offset, or None where it was one too many."""
         if self._stage is not _OPEN:
             # It came in the same segment, behind the one message too many.
             self._room.counters.drop(self._close_reason, 1)
-            return
+            return None
         membership = self._membership
         if self._rate is not None:
             size_bytes = message.padded_bytes or len(message.payload)
@@ -145,9 +146,9 @@ class Inbox(StreamMember):
                 exceeded = membership.reports.enforced(self._rate, exceeded, size_bytes)
             if exceeded is not None:
                 self._refuse(exceeded)
-                return
+                return None
         kind = _TEXT if message.opcode is _TEXT_OPCODE else _BINARY
-        membership.hub.publish(self._room, kind, message.payload, self)
+        return membership.hub.publish(self._room, kind, message.payload, self)
 
     def _refuse(self, limit: str) -> None:
         """Let a message that is one too many not into the room, nor, where the room says so, its sender stay."""

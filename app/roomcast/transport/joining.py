@@ -7,19 +7,25 @@ behind the request is read; a message can fall between none of these.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roomcast.policies.limits import MemberRate
+from roomcast.protocol import json_messages
 from roomcast.protocol.connection import Connection
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
+from roomcast.relay.start import NO_WISH
+from roomcast.transport.formats import JsonFormat
 from roomcast.transport.frame_rates import FrameRates
-from roomcast.transport.tls_member import TlsMember
+from roomcast.transport.json_member import JsonMember
+from roomcast.transport.tls_member import TlsJsonMember, TlsMember
 from roomcast.transport.websocket import WebSocketMember
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from roomcast.relay.hub import Joined
     from roomcast.relay.start import Wish
     from roomcast.transport.admission import Admitted, RoomTemplate
     from roomcast.transport.formats import DialectFormat, Formats
@@ -42,7 +48,8 @@ class Joining:
     ) -> None:
         self._membership = membership
         self._formats = formats
-        self._websocket = TlsMember if is_tls else WebSocketMember
+        self._raw = TlsMember if is_tls else WebSocketMember
+        self._json = TlsJsonMember if is_tls else JsonMember
         self._rates = {
             template.name: FrameRates(
                 template.control_frames_per_s, template.fragments_per_s, membership.clock, membership.reports
@@ -63,18 +70,14 @@ class Joining:
             head: What is still to be written of the 101.
             rest: What came behind its request.
         """
-        membership, template = self._membership, admitted.template
-        member = self._make(visitor, wire_format, template)
-        joined = membership.hub.join(
-            admitted.room,
-            template.rules,
-            membership.hub.templates[template.name],
-            member,
-            wish,
-            may_exceed=membership.reports.tolerates,
-        )
-        membership.joined(member, joined.room)
-        member.open(joined.room, head + self._greeting(wire_format, template), rest)
+        member = self._make(visitor, wire_format, admitted.template)
+        if isinstance(member, JsonMember):
+            # Whatever is gone, it is told, and can go on.
+            joined = self._enter(member, admitted, replace(wish, may_miss=True) if wish is not NO_WISH else wish)
+            member.open(joined.room, head + self._welcome(member, admitted, joined), rest)
+            return
+        joined = self._enter(member, admitted, wish)
+        member.open(joined.room, head + self._greeting(wire_format, admitted.template), rest)
         if joined.start.gap is not None and not wish.may_miss:
             # Behind the 101, for a browser tells its page nothing of any other answer.
             member.dismiss(Reason.GAP, f"since={joined.start.gap}")
@@ -90,11 +93,45 @@ class Joining:
             may_inflate=wire_format.may_inflate,
         )
         rate = MemberRate.for_limits(template.messages_per_s, template.bytes_per_s)
-        return self._websocket(connection, visitor.stream, wire_format, rate, visitor.address, membership)
+        kind = self._json if isinstance(wire_format, JsonFormat) else self._raw
+        return kind(connection, visitor.stream, wire_format, rate, visitor.address, membership)
+
+    def _enter(self, member: WebSocketMember, admitted: Admitted, wish: Wish) -> Joined:
+        membership, template = self._membership, admitted.template
+        joined = membership.hub.join(
+            admitted.room,
+            template.rules,
+            membership.hub.templates[template.name],
+            member,
+            wish,
+            may_exceed=membership.reports.tolerates,
+        )
+        membership.joined(member, joined.room)
+        return joined
 
     def _greeting(self, wire_format: DialectFormat, template: RoomTemplate) -> bytes:
         if not template.greeting:
             return b""
         wire_format.frames_sent[Kind.TEXT] += 1
-        # Not compressed: that would be done anew for each newcomer.
-        return self._formats.find(wire_format.dialect).frame(Kind.TEXT, template.greeting.encode()) or b""
+        return self._uncompressed(wire_format, template.greeting.encode())
+
+    def _welcome(self, member: JsonMember, admitted: Admitted, joined: Joined) -> bytes:
+        room, start = joined
+        told = [
+            json_messages.welcome(
+                member.id,
+                epoch=self._membership.hub.epoch,
+                offset=start.cursor,
+                head=room.log.head,
+                members=room.member_count,
+                greeting=admitted.template.greeting,
+            )
+        ]
+        if start.gap is not None:
+            told.append(json_messages.gap(start.gap, start.cursor))
+        member.wire_format.frames_sent[Kind.TEXT] += len(told)
+        return b"".join([self._uncompressed(member.wire_format, text) for text in told])
+
+    def _uncompressed(self, wire_format: DialectFormat, text: bytes) -> bytes:
+        """Return a frame for a newcomer: to compress it would have to be done anew for each."""
+        return self._formats.find(wire_format.dialect).frame(Kind.TEXT, text) or b""

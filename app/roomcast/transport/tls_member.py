@@ -10,6 +10,7 @@ there is nothing else, it writes that rest.
 from __future__ import annotations
 
 from roomcast.relay.reasons import Reason
+from roomcast.transport.json_member import JsonMember
 from roomcast.transport.outbox import Outbox
 from roomcast.transport.tls import TlsSocket
 from roomcast.transport.websocket import WebSocketMember
@@ -47,5 +48,11 @@ class TlsOutbox(Outbox):
 
 class TlsMember(TlsOutbox, WebSocketMember):
     """A ``WebSocketMember`` on a ``TlsSocket``."""
+
+    __slots__ = ()
+
+
+class TlsJsonMember(TlsOutbox, JsonMember):
+    """A ``JsonMember`` on a ``TlsSocket``."""
 
     __slots__ = ()

@@ -1,0 +1,152 @@
+"""A member that speaks ``roomcast.json``: it is told what a raw one can only guess.
+
+What it is told beside the room's messages (answers, gaps, who comes and goes) is no
+room's: it waits here for its turn, between frames. There is never much of it, unless
+somebody publishes and does not read the answers; then it has to go.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from roomcast.protocol import json_messages
+from roomcast.protocol.events import Close, Message
+from roomcast.protocol.frames import Opcode
+from roomcast.protocol.json_messages import Publication, UnreadableError
+from roomcast.relay.message import Kind
+from roomcast.relay.reasons import Reason
+from roomcast.transport.stages import Stage
+from roomcast.transport.websocket import WebSocketMember
+
+if TYPE_CHECKING:
+    from roomcast.policies.limits import MemberRate
+    from roomcast.protocol.connection import Connection
+    from roomcast.transport.formats import DialectFormat
+    from roomcast.transport.loop import Stream
+    from roomcast.transport.membership import Membership
+
+# How much may wait that is no room's: the answers to a thousand messages.
+TOLD_MAX_BYTES = 65_536
+
+
+class JsonMember(WebSocketMember):
+    """A ``WebSocketMember`` that gets answers.
+
+    Args:
+        connection: As ``WebSocketMember``, and all others likewise.
+        raw: There.
+        wire_format: There.
+        rate: There.
+        address: There.
+        membership: There.
+    """
+
+    __slots__ = ("_is_reading", "_told", "_told_bytes")
+
+    def __init__(
+        self,
+        connection: Connection,
+        raw: Stream,
+        wire_format: DialectFormat,
+        rate: MemberRate | None,
+        address: str,
+        membership: Membership,
+    ) -> None:
+        super().__init__(connection, raw, wire_format, rate, address, membership)
+        self._told: deque[bytes] = deque()
+        self._told_bytes = 0
+        # Whether something is being read: its answers go out together, behind the last.
+        self._is_reading = False
+
+    # --- what it is told
+
+    def tell(self, told: bytes) -> None:
+        """Tell the peer something that is no room's: now, or as soon as nothing older waits."""
+        if self._stage is not Stage.OPEN:
+            return
+        self._add(told)
+        if self._told_bytes > TOLD_MAX_BYTES and self._is_waiting:
+            self._told.clear()
+            self._told_bytes = 0
+            self._give_up(Reason.LAGGING, "unread=answers", None)
+        elif not self._is_reading:
+            self._write_told()
+
+    def missed(self, cursor: int) -> None:
+        """Say that something was left out, because it was too far behind."""
+        self.tell(json_messages.gap(Reason.LAGGING, cursor))
+
+    def expiring(self, expires_in_ms: int) -> None:
+        """Say that its token ends soon."""
+        self.tell(json_messages.expiring(expires_in_ms))
+
+    def _add(self, told: bytes) -> None:
+        frame = self.wire_format.frame(Kind.TEXT, told) or b""
+        self._told.append(frame)
+        self._told_bytes += len(frame)
+
+    def _write_told(self) -> None:
+        if self._told and not self._is_waiting:
+            self._write(self._take_told())
+
+    def _take_told(self) -> bytes:
+        self._count_sent(Opcode.TEXT, len(self._told))
+        frames = b"".join(self._told)
+        self._told.clear()
+        self._told_bytes = 0
+        return frames
+
+    def _next_own(self) -> memoryview | None:
+        if self._tail is None and self._told:
+            return memoryview(self._take_told())
+        return super()._next_own()
+
+    def _last_words(self, reason: Reason) -> bytes:
+        if reason is not Reason.PEER:
+            # A peer that said goodbye first listens to nothing but ours.
+            goodbye = self._goodbye or Close(reason.close_code, str(reason))
+            self._add(json_messages.goodbye(goodbye.code or reason.close_code, goodbye.reason))
+        # Answers may wait for the end of what is read, in which its own goodbye stood.
+        return self._take_told() + super()._last_words(reason)
+
+    # --- what it says
+
+    def _take(self, data: bytes) -> None:
+        self._is_reading = True
+        try:
+            super()._take(data)
+        finally:
+            self._is_reading = False
+        self._write_told()
+
+    def _publish(self, message: Message) -> int | None:
+        if self._stage is not Stage.OPEN:
+            return super()._publish(message)
+        try:
+            said = json_messages.parse(message.payload)
+        except UnreadableError as error:
+            self._answer_unreadable(error, message)
+            return None
+        offset = super()._publish(_as_sent(said, message))
+        if offset is None:
+            self.tell(json_messages.error(said.ref, "rate", "more than its rate allows"))
+        elif said.ref is not None:
+            self.tell(json_messages.ack(said.ref, offset))
+        return offset
+
+    def _answer_unreadable(self, error: UnreadableError, message: Message) -> None:
+        """Say what is wrong. It counts as a message: to read it took as long."""
+        size_bytes, rate = message.padded_bytes or len(message.payload), self._rate
+        exceeded = None if rate is None else rate.admit(size_bytes, self._membership.clock())
+        if rate is not None and exceeded is not None:
+            exceeded = self._membership.reports.enforced(rate, exceeded, size_bytes)
+        if exceeded is not None:
+            self._refuse(exceeded)
+        self.tell(json_messages.error(error.ref, error.reason, str(error)))
+
+
+def _as_sent(said: Publication, message: Message) -> Message:
+    """Return what is said, as a raw member would have sent it; it counts for what it came in."""
+    opcode = Opcode.TEXT if said.is_text else Opcode.BINARY
+    return Message(opcode, said.payload, max(message.padded_bytes, len(message.payload)))
