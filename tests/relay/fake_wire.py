@@ -6,8 +6,9 @@ has to say, and a close frame last. The peer reads when the test says so.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from roomcast.relay.author import Author
 from roomcast.relay.budget import Budget
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message
@@ -34,6 +35,11 @@ class BracketFormat:
             return None
         return self.left + message.payload + self.right
 
+    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+        if not self.carries_binary:
+            return ()
+        return (b"{%d come, %d gone, %d there}" % (len(come), len(gone), members),)
+
 
 class FakeMember:
     """One connection: the relay's end of it, and the peer's."""
@@ -57,6 +63,7 @@ class FakeMember:
         self.own_bytes = 0
         self.offers: list[bytes] = []
         self.on_offer: Callable[[], None] = lambda: None
+        self.tell_cost: Callable[[], None] = lambda: None
         self._feed: Callable[[Member], None] = lambda _: None
         self._leave: Callable[[Member, Reason], None] = lambda _, __: None
         self._part: Callable[[Member, Reason], None] = lambda _, __: None
@@ -68,6 +75,11 @@ class FakeMember:
     def enter(self, feed: Callable[[Member], None], leave: Callable[[Member, Reason], None], budget: Budget) -> None:
         """Remember what the room wants to be called when there is space again, or this member ends, and who counts."""
         self._feed, self._leave, self._budget = feed, leave, budget
+
+    def announce(self, frames: Sequence[bytes]) -> None:
+        self.tell_cost()
+        for frame in frames:
+            self.control(frame)
 
     def say_goodbye_by(self, part: Callable[[Member, Reason], None]) -> None:
         """Remember how it leaves when it is dismissed."""

@@ -14,6 +14,7 @@ from tests.wire import BINARY, CLOSE, TEXT, Hixie76Client, Rfc6455Client, frame
 LOBBY = "/rooms/lobby"
 JSON = "Sec-WebSocket-Protocol: roomcast.json"
 KEEPING = '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\nhistory_messages = 10\n'
+TELLING = '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\npresence = true\npresence_interval_s = 0.1\nhistory_messages = 5\n'
 ECHOING = '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\necho = true\n'
 
 
@@ -238,6 +239,32 @@ def test_gap_is_told_and_then_it_goes_on(serve: Serve, since: str, reason: str) 
     assert again.welcome["offset"] == 10
     assert again.hear() == {"type": "gap", "reason": reason, "offset": 10}
     assert [again.hear()["text"] for _ in range(2)] == ["10", "11"]
+
+
+def test_newcomer_is_told_who_is_there_and_the_others_that_it_came_and_went(serve: Serve) -> None:
+    relay = serve(TELLING)
+    early = join(relay)
+    assert early.hear() == {"type": "joined", "members": [{"id": early.welcome["id"]}], "count": 1}
+
+    late = join(relay)
+    came = early.hear()
+    late.client.close()
+    went = early.hear()
+
+    assert late.welcome["present"] == [{"id": early.welcome["id"]}, {"id": late.welcome["id"]}]
+    assert came == {"type": "joined", "members": [{"id": late.welcome["id"]}], "count": 2}
+    assert went == {"type": "left", "members": [{"id": late.welcome["id"]}], "count": 1}
+
+
+def test_raw_members_are_spoken_of_and_told_nothing(serve: Serve) -> None:
+    relay = serve(TELLING)
+    raw = relay.join()
+    reader = join(relay)
+    assert len(reader.hear()["members"]) == 2
+
+    reader.publish("hello")
+
+    assert raw.hear() == "hello"
 
 
 def test_one_that_publishes_and_reads_no_answers_has_to_go(serve: Serve) -> None:

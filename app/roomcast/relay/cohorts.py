@@ -3,7 +3,7 @@
 Nobody in here has a cursor: all stand at the room's ``at``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from roomcast.relay.burst import Burst, Service
 from roomcast.relay.member import Member
@@ -45,9 +45,11 @@ class Cohorts(dict[WireFormat, dict[Member, None]]):
         """Whether it hears nothing."""
         return self._silent is not None and member in self._silent
 
-    def members(self) -> list[Member]:
-        """Return all who are in here."""
-        return [*(member for cohort in self.values() for member in cohort), *(self._silent or ())]
+    def members(self) -> Iterator[Member]:
+        """Yield all who are in here."""
+        for cohort in self.values():
+            yield from cohort
+        yield from self._silent or ()
 
     def services(self, batch: Sequence[Message], *, is_echoed: bool) -> list[Service]:
         """Return a burst of the batch for each cohort, with those who are to get it."""

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from roomcast.relay.broker import Broker, Deliver
 from roomcast.relay.budget import Budget
@@ -24,10 +24,12 @@ from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.history import Histories
 from roomcast.relay.member import Member, Publisher
 from roomcast.relay.message import Kind, Message
+from roomcast.relay.presence import Announcer
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import PASS_BYTES, Room
 from roomcast.relay.rooms import RoomLimitError, Rooms
 from roomcast.relay.rules import RoomRules
+from roomcast.relay.scheduler import Scheduler
 from roomcast.relay.shedding import Shedding
 from roomcast.relay.start import NO_WISH, Start, Wish
 
@@ -52,16 +54,6 @@ TIMER_SLACK_S = 0.001
 
 MESSAGE_SIZE_BOUNDS = (64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 16_777_216)
 FLUSH_BOUNDS_S = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-
-
-class Scheduler(Protocol):
-    """How the hub asks the event loop for a turn."""
-
-    def soon(self, turn: Callable[[], None]) -> None:
-        """Call ``turn`` once, when the events of this turn are done."""
-
-    def later(self, delay_s: float, turn: Callable[[], None]) -> None:
-        """Call ``turn`` once, after ``delay_s``, and after other events had their chance."""
 
 
 class Published(NamedTuple):
@@ -111,7 +103,8 @@ class Hub:
         self.budget = budget
         self.histories = histories
         self._broker = broker(self.deliver)
-        self.rooms = Rooms(self._broker, budget, histories, rooms_max, wall_clock)
+        self.announcer = Announcer(scheduler, clock)
+        self.rooms = Rooms(self._broker, budget, histories, self.announcer, rooms_max, wall_clock)
         self._shedding = Shedding(budget, self.rooms, clock)
         self._scheduler = scheduler
         self._clock = clock

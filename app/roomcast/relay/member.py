@@ -7,6 +7,7 @@ greenlets, or raise: a member that fails says so with a return value and leaves
 by itself.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from roomcast.relay.author import Author
@@ -61,6 +62,9 @@ class Member(Publisher, Protocol):
 
         It can be written to, and owes no older bytes.
         """
+
+    def announce(self, frames: Sequence[bytes]) -> None:
+        """Write what its format's ``announce`` returned, now or behind what waits. It may have left meanwhile."""
 
     def finish(self, reason: Reason) -> None:
         """Say goodbye: all that was owed has been written. It is in no room any more."""

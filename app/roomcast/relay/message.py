@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Protocol
 
@@ -34,6 +35,9 @@ class WireFormat(Protocol):
 
     def encode(self, message: Message) -> bytes | None:
         """Return the whole frame, or None where the format cannot carry this kind."""
+
+    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+        """Return the frames that tell its members who has come and gone; none where they cannot be told."""
 
 
 class Message:

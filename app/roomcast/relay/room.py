@@ -24,6 +24,7 @@ one who asks for it a laggard from the first (``start.py``).
 Nobody called from here may switch greenlets, so all see one order.
 """
 
+from collections.abc import Iterator
 from math import inf
 
 from roomcast.relay.budget import AT_ONCE_BYTES, SEND_BYTES, Budget
@@ -34,7 +35,8 @@ from roomcast.relay.history import Histories
 from roomcast.relay.laggards import Lag
 from roomcast.relay.log import Log
 from roomcast.relay.member import Member, Publisher
-from roomcast.relay.message import Message
+from roomcast.relay.message import Message, WireFormat
+from roomcast.relay.presence import Presence
 from roomcast.relay.publishers import PausedPublishers
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room_log import RoomLog
@@ -70,6 +72,7 @@ class Room(RoomLog):
         "member_count",
         "not_before_s",
         "pending_bytes",
+        "presence",
     )
 
     def __init__(
@@ -93,6 +96,8 @@ class Room(RoomLog):
         self._cohorts = Cohorts()
         self._parting: dict[Member, tuple[int, Reason]] = {}
         self._paused = PausedPublishers(counters)
+        # Whose news are told; None where its template does not say so.
+        self.presence: Presence | None = None
         # How many members the pass that is running may serve at once.
         self._at_once = 1
 
@@ -133,6 +138,8 @@ class Room(RoomLog):
             self.counters.rooms += 1
         self.member_count += 1
         self.counters.members += 1
+        if self.presence is not None:
+            self.presence.joined(member)
         if not is_listening:
             self._cohorts.enter_silent(member)
         elif cursor is None or cursor >= self.at:
@@ -169,6 +176,8 @@ class Room(RoomLog):
         self._paused.forget(member)
         self.member_count -= 1
         self.counters.members -= 1
+        if self.presence is not None:
+            self.presence.left(member)
         if not self.member_count:
             self.counters.rooms -= 1
         self._trim()
@@ -183,7 +192,19 @@ class Room(RoomLog):
 
     def members(self) -> list[Member]:
         """Return all who are in it."""
-        return [*self.laggards, *self._cohorts.members()]
+        return list(self.present())
+
+    def present(self) -> Iterator[Member]:
+        """Yield all who are in it, while nobody joins or leaves."""
+        yield from self.laggards
+        yield from self._cohorts.members()
+
+    def audience(self) -> Iterator[tuple[WireFormat, list[Member]]]:
+        """Yield all who are in it, by the format of their frames."""
+        formats: dict[WireFormat, list[Member]] = {}
+        for member in self.present():
+            formats.setdefault(member.wire_format, []).append(member)
+        yield from formats.items()
 
     # --- messages out: the cohorts
 

@@ -11,6 +11,7 @@ from roomcast.relay.broker import Broker
 from roomcast.relay.budget import Budget
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.history import Histories, Keeper
+from roomcast.relay.presence import Announcer
 from roomcast.relay.room import Room
 from roomcast.relay.rules import RoomRules
 
@@ -30,16 +31,24 @@ class Rooms(dict[str, Room]):
         broker: Told which rooms are open.
         budget: What may be held for laggards.
         histories: What all rooms keep.
+        announcer: Tells those rooms who comes and goes whose templates say so.
         rooms_max: How many may be open; 0: no limit.
         clock: Returns seconds since 1970, as messages are stamped with.
     """
 
-    __slots__ = ("_broker", "_budget", "_clock", "_deserted", "_forgotten_s", "_histories", "_rooms_max")
+    __slots__ = ("_announcer", "_broker", "_budget", "_clock", "_deserted", "_forgotten_s", "_histories", "_rooms_max")
 
     def __init__(
-        self, broker: Broker, budget: Budget, histories: Histories, rooms_max: int, clock: Callable[[], float]
+        self,
+        broker: Broker,
+        budget: Budget,
+        histories: Histories,
+        announcer: Announcer,
+        rooms_max: int,
+        clock: Callable[[], float],
     ) -> None:
         super().__init__()
+        self._announcer = announcer
         self._broker = broker
         self._budget = budget
         self._histories = histories
@@ -71,6 +80,8 @@ class Rooms(dict[str, Room]):
             self._broker.open(name),
             *((self._histories, self._forgotten_s) if rules.history_messages else ()),
         )
+        if rules.presence:
+            room.presence = self._announcer.presence(room, rules.presence_interval_s)
         return room
 
     def settle(self, room: Room) -> None:

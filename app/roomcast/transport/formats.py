@@ -1,7 +1,9 @@
 """How the messages of a room look to its cohorts: a format for each dialect, and for each window of compression."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from roomcast.metrics import TransportCounters
 from roomcast.protocol import hixie76, json_messages, rfc6455
@@ -9,7 +11,11 @@ from roomcast.protocol.deflate import Agreement, Deflater, negotiate
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.protocol.request import Request
+from roomcast.relay.author import Author
 from roomcast.relay.message import Kind, Message
+
+# How many are listed of those who are there, or come and go: 10 KB. Of a crowd the number matters.
+LISTED_MAX = 100
 
 _OPCODES = {Kind.TEXT: Opcode.TEXT, Kind.BINARY: Opcode.BINARY}
 
@@ -38,6 +44,11 @@ class DialectFormat(ABC):
     def encode(self, message: Message) -> bytes | None:
         """Return the whole frame, or None where the dialect cannot carry this kind."""
         return self.frame(message.kind, message.payload)
+
+    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+        """Return nothing: whatever raw members were told would be a message."""
+        del come, gone, members
+        return ()
 
     @abstractmethod
     def frame(self, kind: Kind, payload: bytes) -> bytes | None:
@@ -105,9 +116,24 @@ class JsonFormat(DialectFormat):
             ),
         )
 
+    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+        """Return one frame for those who have come, and one for those who have gone, where there are any."""
+        told = []
+        if come:
+            told.append(json_messages.joined(people(come, len(come)), members))
+        if gone:
+            told.append(json_messages.left(people(gone, len(gone)), members))
+        return [self.frame(Kind.TEXT, text) or b"" for text in told]
+
     def frame(self, kind: Kind, payload: bytes) -> bytes | None:
         """See ``DialectFormat.frame``."""
         return self._base.frame(kind, payload)
+
+
+def people(authors: Iterable[Author], count: int) -> json_messages.People:
+    """Return how ``roomcast.json`` lists so many: the first of them, and how many more."""
+    listed = [(author.id, author.subject) for author in islice(authors, LISTED_MAX)]
+    return json_messages.People(listed, count - len(listed))
 
 
 @dataclass(frozen=True, slots=True)

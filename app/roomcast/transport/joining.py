@@ -16,7 +16,7 @@ from roomcast.protocol.connection import Connection
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
 from roomcast.relay.start import NO_WISH
-from roomcast.transport.formats import JsonFormat
+from roomcast.transport.formats import JsonFormat, people
 from roomcast.transport.frame_rates import FrameRates
 from roomcast.transport.json_member import JsonMember
 from roomcast.transport.tls_member import TlsJsonMember, TlsMember
@@ -124,6 +124,7 @@ class Joining:
                 offset=start.cursor,
                 head=room.log.head,
                 members=room.member_count,
+                present=None if room.presence is None else people(room.present(), room.member_count),
                 greeting=admitted.template.greeting,
             )
         ]

@@ -20,6 +20,8 @@ from roomcast.transport.stages import Stage
 from roomcast.transport.websocket import WebSocketMember
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from roomcast.policies.limits import MemberRate
     from roomcast.protocol.connection import Connection
     from roomcast.transport.formats import DialectFormat
@@ -63,9 +65,14 @@ class JsonMember(WebSocketMember):
 
     def tell(self, told: bytes) -> None:
         """Tell the peer something that is no room's: now, or as soon as nothing older waits."""
+        self.announce((self.wire_format.frame(Kind.TEXT, told) or b"",))
+
+    def announce(self, frames: Sequence[bytes]) -> None:
+        """Likewise, what are frames already: the same bytes for all."""
         if self._stage is not Stage.OPEN:
             return
-        self._add(told)
+        for frame in frames:
+            self._add(frame)
         if self._told_bytes > TOLD_MAX_BYTES and self._is_waiting:
             self._told.clear()
             self._told_bytes = 0
@@ -81,8 +88,7 @@ class JsonMember(WebSocketMember):
         """Say that its token ends soon."""
         self.tell(json_messages.expiring(expires_in_ms))
 
-    def _add(self, told: bytes) -> None:
-        frame = self.wire_format.frame(Kind.TEXT, told) or b""
+    def _add(self, frame: bytes) -> None:
         self._told.append(frame)
         self._told_bytes += len(frame)
 
@@ -106,7 +112,8 @@ class JsonMember(WebSocketMember):
         if reason is not Reason.PEER:
             # A peer that said goodbye first listens to nothing but ours.
             goodbye = self._goodbye or Close(reason.close_code, str(reason))
-            self._add(json_messages.goodbye(goodbye.code or reason.close_code, goodbye.reason))
+            told = json_messages.goodbye(goodbye.code or reason.close_code, goodbye.reason)
+            self._add(self.wire_format.frame(Kind.TEXT, told) or b"")
         # Answers may wait for the end of what is read, in which its own goodbye stood.
         return self._take_told() + super()._last_words(reason)
 

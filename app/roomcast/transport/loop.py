@@ -69,7 +69,7 @@ def watcher(descriptor: int, events: int) -> Watcher:
 
 
 class LoopScheduler:
-    """Gives the relay its turns on the event loop of this thread. See ``relay.hub.Scheduler``."""
+    """Gives the relay its turns on the event loop of this thread. See ``relay.scheduler.Scheduler``."""
 
     def __init__(self) -> None:
         self._loop = get_hub().loop

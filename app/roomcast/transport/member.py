@@ -23,6 +23,8 @@ from roomcast.transport.stages import Stage
 from roomcast.transport.visitor import LINGER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from roomcast.relay.room import Room
     from roomcast.transport.formats import DialectFormat
     from roomcast.transport.membership import Membership
@@ -93,6 +95,9 @@ class StreamMember(Reading):
 
     def missed(self, cursor: int) -> None:
         """Say nothing of what was left out: whatever was said would be a message."""
+
+    def announce(self, frames: Sequence[bytes]) -> None:
+        """Say nothing of who comes and goes, likewise."""
 
     def finish(self, reason: Reason) -> None:
         """Say goodbye: all that was owed has been written."""

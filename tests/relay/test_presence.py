@@ -1,0 +1,167 @@
+"""Who comes and goes is told to those who can be told, gathered, and in slices."""
+
+from functools import partial
+
+import pytest
+
+from roomcast.relay.presence import TOLD_PER_LOOK, News
+from roomcast.relay.reasons import Reason
+from roomcast.relay.room import Room
+from roomcast.relay.rules import RoomRules
+from tests.relay.driven_relay import Relay
+from tests.relay.fake_wire import ROOMY, BracketFormat, FakeMember
+
+A = "/rooms/a"
+TOLD, UNTOLD = BracketFormat(b"<>"), BracketFormat(b"[]", carries_binary=False)
+RULES = RoomRules(presence=True, presence_interval_s=1.0)
+
+
+def enter(relay: Relay, wire_format: BracketFormat = TOLD, rules: RoomRules = RULES) -> tuple[Room, FakeMember]:
+    member = FakeMember(wire_format, ROOMY)
+    room, _ = relay.hub.join(A, rules, relay.counters, member)
+    member.enter(partial(relay.hub.feed, room), partial(relay.hub.leave, room), relay.hub.budget)
+    return room, member
+
+
+def heard(member: FakeMember) -> bytes:
+    member.drain()
+    return member.received
+
+
+def test_first_to_come_is_told_of_at_once(relay: Relay) -> None:
+    _, early = enter(relay)
+    relay.loop.wait(0.0)
+    relay.loop.wait(2.0)
+
+    enter(relay)
+    relay.loop.wait(0.0)
+
+    assert heard(early) == b"{1 come, 0 gone, 1 there}{1 come, 0 gone, 2 there}"
+
+
+def test_who_comes_soon_after_waits_for_the_interval_to_pass(relay: Relay) -> None:
+    _, early = enter(relay)
+    relay.loop.wait(0.0)
+
+    for _ in range(3):
+        enter(relay)
+    relay.loop.wait(0.9)
+    before = heard(early)
+    relay.loop.wait(0.1)
+
+    assert before == b"{1 come, 0 gone, 1 there}"
+    assert heard(early) == before + b"{3 come, 0 gone, 4 there}"
+
+
+def test_who_comes_and_goes_within_it_is_not_spoken_of(relay: Relay) -> None:
+    room, early = enter(relay)
+    relay.loop.wait(0.0)
+
+    _, brief = enter(relay)
+    relay.hub.leave(room, brief, Reason.GONE)
+    relay.loop.wait(1.0)
+
+    assert heard(early) == b"{1 come, 0 gone, 1 there}"
+
+
+def test_who_goes_is_told_of_with_who_has_come(relay: Relay) -> None:
+    room, early = enter(relay)
+    _, leaver = enter(relay)
+    relay.loop.wait(0.0)
+
+    relay.hub.leave(room, leaver, Reason.GONE)
+    enter(relay)
+    relay.loop.wait(1.0)
+
+    assert heard(early) == b"{2 come, 0 gone, 2 there}{1 come, 1 gone, 2 there}"
+
+
+def test_format_that_cannot_be_told_hears_nothing_and_is_told_of(relay: Relay) -> None:
+    _, early = enter(relay)
+    _, raw = enter(relay, UNTOLD)
+    relay.loop.wait(0.0)
+
+    assert heard(raw) == b""
+    assert heard(early) == b"{2 come, 0 gone, 2 there}"
+
+
+def test_room_whose_template_does_not_say_so_tells_nobody(relay: Relay) -> None:
+    room, early = enter(relay, rules=RoomRules())
+    enter(relay, rules=RoomRules())
+    relay.loop.wait(5.0)
+
+    assert (heard(early), room.presence, relay.loop.timers) == (b"", None, [])
+
+
+def test_silent_member_and_laggard_are_told_too(relay: Relay) -> None:
+    room, slow = enter(relay)
+    silent = FakeMember(TOLD, ROOMY)
+    relay.hub.join(A, RULES, relay.counters, silent, is_listening=False)
+    slow.capacity = 0
+    relay.say(room)
+    relay.loop.end_turn()
+    assert slow in room.laggards
+
+    relay.loop.wait(0.0)
+    slow.capacity = ROOMY
+
+    assert heard(silent) == b"{2 come, 0 gone, 2 there}"
+    # What is told is no message: it may overtake one that waits, though not a half-written one.
+    assert heard(slow) == b""
+    assert heard(slow) == b"{2 come, 0 gone, 2 there}<hello>"
+
+
+def test_crowd_is_told_in_slices_and_nobody_twice(relay: Relay) -> None:
+    members = [enter(relay)[1] for _ in range(3 * TOLD_PER_LOOK)]
+    for member in members:
+        # Each takes a while to be told.
+        member.tell_cost = relay.loop.spend(0.001)
+    relay.loop.wait(0.0)
+
+    first_slice = sum(bool(heard(member)) for member in members)
+    relay.loop.run_dry()
+
+    assert first_slice == TOLD_PER_LOOK
+    assert {heard(member) for member in members} == {b"{%d come, 0 gone, %d there}" % (len(members), len(members))}
+
+
+def test_fault_while_one_is_told_keeps_no_news_from_the_others(relay: Relay) -> None:
+    members = [enter(relay)[1] for _ in range(2 * TOLD_PER_LOOK)]
+
+    def fail() -> None:
+        raise RuntimeError("a fault of ours")
+
+    members[0].tell_cost = fail
+
+    with pytest.raises(RuntimeError):
+        relay.loop.wait(0.0)
+    relay.loop.run_dry()
+
+    assert all(heard(member) for member in members[TOLD_PER_LOOK:])
+
+
+def test_observer_hears_of_each_room_until_it_looks_away(relay: Relay) -> None:
+    news: list[News] = []
+    observer = news.append
+    relay.hub.announcer.observers[observer] = None
+
+    room, member = enter(relay)
+    relay.loop.wait(0.0)
+    relay.hub.leave(room, member, Reason.GONE)
+    relay.loop.wait(1.0)
+    del relay.hub.announcer.observers[observer]
+    enter(relay)
+    relay.loop.wait(1.0)
+
+    assert news == [News(A, [member], [], 1), News(A, [], [member], 0)]
+
+
+def test_room_that_is_left_by_all_before_it_was_told_anything_tells_nothing(relay: Relay) -> None:
+    news: list[News] = []
+    relay.hub.announcer.observers[news.append] = None
+    room, member = enter(relay)
+
+    relay.hub.leave(room, member, Reason.GONE)
+    relay.loop.wait(1.0)
+
+    assert news == []
