@@ -14,7 +14,7 @@ from tests.wire import BINARY, CLOSE, TEXT, Hixie76Client, Rfc6455Client, frame
 LOBBY = "/rooms/lobby"
 JSON = "Sec-WebSocket-Protocol: roomcast.json"
 KEEPING = '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\nhistory_messages = 10\n'
-TELLING = '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\npresence = true\npresence_interval_s = 0.1\nhistory_messages = 5\n'
+TELLING = '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\npresence = true\npresence_interval_s = 0.1\n'
 ECHOING = '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\necho = true\n'
 
 
@@ -260,7 +260,8 @@ def test_raw_members_are_spoken_of_and_told_nothing(serve: Serve) -> None:
     relay = serve(TELLING)
     raw = relay.join()
     reader = join(relay)
-    assert len(reader.hear()["members"]) == 2
+    assert len(reader.welcome["present"]) == 2
+    assert reader.hear()["type"] == "joined"
 
     reader.publish("hello")
 
