@@ -13,10 +13,15 @@ _WIDTH_UNSEEN = 1_000_000
 
 
 def end(message: str, status: int = MISUSE) -> NoReturn:
-    """End the command: each line of the message goes to stderr, behind the program's name."""
+    """Say why, and end the command."""
+    say(message)
+    raise typer.Exit(status)
+
+
+def say(message: str) -> None:
+    """Print each line of the message to stderr, behind the program's name."""
     for line in message.splitlines():
         typer.echo(f"roomcast: {line}", err=True)
-    raise typer.Exit(status)
 
 
 def stdout() -> Console:

@@ -10,6 +10,7 @@ from roomcast import __version__
 from roomcast.cli.check import check
 from roomcast.cli.explain import explain
 from roomcast.cli.serve import serve
+from roomcast.cli.tail import tail
 
 app = typer.Typer(
     name="roomcast",
@@ -18,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (serve, check, explain):
+for command in (serve, check, explain, tail):
     app.command()(command)
 
 
