@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from threading import Thread
 from typing import NamedTuple
 
@@ -22,15 +23,19 @@ class Asked(NamedTuple):
     body: bytes
 
 
+Script = bytes | Callable[[Asked], bytes]
+"""An answer, byte for byte; or what makes one of a request."""
+
+
 class ScriptedDoor:
     """Answers each connection with the next of its answers; after the last it does not listen any more.
 
     Args:
-        answers: What is sent, byte for byte, when a request has come. The connection is closed behind
+        answers: What is sent when a request has come. The connection is closed behind
             it; behind the last one the client has to leave first, where ``is_held``.
     """
 
-    def __init__(self, answers: Sequence[bytes], *, is_held: bool = False) -> None:
+    def __init__(self, answers: Sequence[Script], *, is_held: bool = False) -> None:
         self._answers = answers
         self._is_held = is_held
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -38,6 +43,7 @@ class ScriptedDoor:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.asked: list[Asked] = []
         """The requests, in their order."""
+        self._news: SimpleQueue[Asked] = SimpleQueue()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -46,8 +52,10 @@ class ScriptedDoor:
             for number, answer in enumerate(self._answers, start=1):
                 # A client may have had enough before the end, and leaves with a reset.
                 with self._accept() as client, suppress(ConnectionError):
-                    self.asked.append(_read_request(client))
-                    client.sendall(answer)
+                    asked = _read_request(client)
+                    self.asked.append(asked)
+                    self._news.put(asked)
+                    client.sendall(answer if isinstance(answer, bytes) else answer(asked))
                     if number == len(self._answers):
                         # Nobody may connect while the last one is still here.
                         self._listener.close()
@@ -59,6 +67,10 @@ class ScriptedDoor:
         client.settimeout(HANG_S)
         return client
 
+    def next_asked(self) -> Asked:
+        """Wait for the next request, and return it."""
+        return self._news.get(timeout=HANG_S)
+
     def wait_for_end(self) -> None:
         """Wait until the last answer was given and its client has left."""
         self._thread.join(HANG_S)
@@ -66,7 +78,7 @@ class ScriptedDoor:
 
 
 @contextmanager
-def scripted(*answers: bytes, is_held: bool = False) -> Iterator[ScriptedDoor]:
+def scripted(*answers: Script, is_held: bool = False) -> Iterator[ScriptedDoor]:
     """Open a door with these answers; all of them must be asked for."""
     door = ScriptedDoor(answers, is_held=is_held)
     yield door

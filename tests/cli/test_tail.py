@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.runner import run
 from tests.cli.scripted import STREAM, refusal, scripted
+from tests.cli.terminals import read_until
 from tests.processes import command, command_line
 from tests.wire import HANG_S
 
@@ -127,11 +128,3 @@ def test_terminal_shows_messages_above_their_rate() -> None:
 
     assert "roomcast: gap: " in shown
     assert "hello" in shown
-
-
-def read_until(descriptor: int, end: bytes) -> str:
-    """Return all that a terminal was told, as soon as this was among it."""
-    told = b""
-    while end not in told:
-        told += os.read(descriptor, 65_536)
-    return told.decode()

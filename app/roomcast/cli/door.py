@@ -16,6 +16,12 @@ from roomcast.cli.escaping import printable
 # Of a refusal, as much as a relay's own line may have.
 _ANSWER_MAX_BYTES = 2000
 
+# However long a relay says that it will take, it is asked again after this.
+WAIT_MAX_S = 30.0
+
+# These may be different next time. Any other refusal is about the request, which will be the same.
+COME_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+
 UNREACHABLE = (OSError, HTTPException)
 """What is raised where nobody answers, or what answers does not speak HTTP."""
 
@@ -46,6 +52,11 @@ class Door:
             raise ValueError("holds more than scheme, host, port and path")
         return cls(parts.hostname, parts.port or (443 if is_tls else 80), is_tls, parts.path.rstrip("/"))
 
+    @property
+    def address(self) -> str:
+        """Where it is, in words."""
+        return f"{self.host} port {self.port}"
+
     def connect(self, silence_max_s: float) -> HTTPConnection:
         """Return a connection that is made with the first request; the caller closes it.
 
@@ -65,6 +76,20 @@ def line_of(answer: HTTPResponse) -> str:
     """Return the one line of text in which a relay says why not, fit to be shown."""
     text = answer.read(_ANSWER_MAX_BYTES).decode("utf-8", "replace").strip()
     return printable(text.partition("\n")[0].strip()) or answer.reason
+
+
+def retry_after_s(answer: HTTPResponse) -> float | None:
+    """Return how long a refusal wants us to wait; None: it does not say."""
+    value = answer.headers.get("Retry-After", "")
+    # It may be a date, too; no relay sends one.
+    return min(float(value), WAIT_MAX_S) if value.isdecimal() and value.isascii() else None
+
+
+def in_words(error: Exception) -> str:
+    """Return what is ``UNREACHABLE`` about a relay."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
 def secret_from(file: Path | None, variable: str) -> str:

@@ -16,7 +16,7 @@ from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlencode
 
-from roomcast.cli.door import UNREACHABLE, Door, line_of
+from roomcast.cli.door import COME_AGAIN, UNREACHABLE, WAIT_MAX_S, Door, in_words, line_of, retry_after_s
 from roomcast.cli.sse import Event, SseDecoder, SseError
 
 # As long as a relay may take for a comment that keeps the connection alive: ping_interval_s is 25 by default.
@@ -26,12 +26,9 @@ READ_BYTES = 65_536
 EVENT_MAX_BYTES = 64 << 20
 # The first wait is a second at most, or what the relay says; then twice as long each time, up to half a minute.
 FIRST_WAIT_S = 1.0
-WAIT_MAX_S = 30.0
 
 OK = 200
 EVENT_STREAM = "text/event-stream"
-# These may be different next time. Any other refusal is about the request, which will be the same.
-COME_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class EndedError(Exception):
@@ -118,8 +115,8 @@ class Follower:
                 raise EndedError(str(error)) from error
             except UNREACHABLE as error:
                 if not self._has_been_answered:
-                    raise EndedError(f"{self._door.host} port {self._door.port}: {_in_words(error)}") from error
-                self._pause(_in_words(error))
+                    raise EndedError(f"{self._door.address}: {in_words(error)}") from error
+                self._pause(in_words(error))
 
     def _pause(self, why: str, wait_s: float | None = None) -> None:
         if wait_s is None:
@@ -164,18 +161,12 @@ class Follower:
 
 def _check(answer: HTTPResponse) -> None:
     if answer.status in COME_AGAIN:
-        raise _ComeBack(f"{answer.status} {line_of(answer)}", _retry_after_s(answer))
+        raise _ComeBack(f"{answer.status} {line_of(answer)}", retry_after_s(answer))
     if answer.status != OK:
         raise EndedError(f"{answer.status} {line_of(answer)}")
     kind = answer.headers.get_content_type()
     if kind != EVENT_STREAM:
         raise EndedError(f"the answer is {kind}, not {EVENT_STREAM}: is this the public door of a relay?")
-
-
-def _retry_after_s(answer: HTTPResponse) -> float | None:
-    value = answer.headers.get("Retry-After", "")
-    # It may be a date, too; no relay sends one.
-    return min(float(value), WAIT_MAX_S) if value.isdecimal() else None
 
 
 def _part(event: Event) -> None:
@@ -194,9 +185,3 @@ def _object(data: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__

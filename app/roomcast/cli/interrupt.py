@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def until_interrupted() -> Iterator[None]:
-    """Run the block to its end, or until Ctrl-C, which ends it like any other end.
+def interrupts_here() -> Iterator[None]:
+    """Run the block so that Ctrl-C raises ``KeyboardInterrupt`` in it, and nowhere else.
 
     A process that was started to ignore it, in the background of a script, goes on doing so.
     """
@@ -29,7 +29,5 @@ def until_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, interrupt)
     try:
         yield
-    except KeyboardInterrupt:
-        pass
     finally:
         signal.signal(signal.SIGINT, before)

@@ -9,6 +9,7 @@ import typer
 from roomcast import __version__
 from roomcast.cli.check import check
 from roomcast.cli.explain import explain
+from roomcast.cli.publish import publish
 from roomcast.cli.serve import serve
 from roomcast.cli.tail import tail
 
@@ -19,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (serve, check, explain, tail):
+for command in (serve, check, explain, tail, publish):
     app.command()(command)
 
 

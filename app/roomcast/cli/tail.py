@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
+from roomcast.cli.clients import door_or_end, room_or_end, secret_or_end
 from roomcast.cli.display import Show, show_json, show_line, terminal
-from roomcast.cli.door import Door, secret_from
 from roomcast.cli.follow import EndedError, Follower, Wishes
-from roomcast.cli.interrupt import until_interrupted
+from roomcast.cli.interrupt import interrupts_here
 from roomcast.cli.output import NO, YES, end, say, stdout
 from roomcast.settings.keys import BEARER_VARIABLE
 
@@ -44,44 +44,24 @@ def tail(
     Exits 0 when it is told to end, and 1 when the relay refuses, or closes for good.
     """
     follower = Follower(
-        _door(url),
-        _room(room),
+        door_or_end(url),
+        room_or_end(room),
         Wishes(history, since),
-        _token(token_file),
+        secret_or_end("--token-file", token_file, BEARER_VARIABLE),
         wait=time.sleep,
         roll=random.SystemRandom().random,
         say=say,
     )
     try:
-        with until_interrupted(), _display(room, is_json) as show:
+        with interrupts_here(), _display(room, is_json) as show:
             _follow(follower, show, count)
+    except KeyboardInterrupt:
+        pass
     except BrokenPipeError:
         _forget_stdout()
     except EndedError as ended:
         end(str(ended), NO)
     raise typer.Exit(YES)
-
-
-def _door(url: str) -> Door:
-    try:
-        return Door.at(url)
-    except ValueError as error:
-        end(f"--url {error}")
-
-
-def _room(name: str) -> str:
-    if not name.startswith("/"):
-        end(f'ROOM is a path, so it begins with "/", and {name!r} does not')
-    return name
-
-
-def _token(file: Path | None) -> str:
-    try:
-        return secret_from(file, BEARER_VARIABLE)
-    except OSError as error:
-        end(f"--token-file {file} cannot be read: {error.strerror}")
-    except ValueError as error:
-        end(str(error))
 
 
 @contextmanager
