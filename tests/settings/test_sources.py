@@ -179,6 +179,7 @@ def test_environment_names_section_and_key(monkeypatch: pytest.MonkeyPatch) -> N
         ("ROOMCAST_SERVER__PORT__X", "ROOMCAST_SERVER__PORT"),
         ("roomcast_server__port", "ROOMCAST_SERVER__PORT"),
         ("ROOMCAST_CONFIGS", "ROOMCAST_CONFIG"),
+        ("ROOMCAST_CLIENT_TOKNE", "ROOMCAST_CLIENT_TOKEN"),
     ],
 )
 def test_misspelt_name_in_the_environment_is_refused(name: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,6 +221,8 @@ def test_all_misspelt_names_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ROOMCAST_PORT_8080_TCP_ADDR", "10.0.0.1"),
         ("ROOMCAST_ADMIN_PORT_8081_TCP_PROTO", "tcp"),
         ("ROOMCAST_CONFIG", "a.toml"),
+        ("ROOMCAST_CLIENT_TOKEN", "abc"),
+        ("ROOMCAST_CLIENT_API_KEY", "abc"),
         ("ROOMCASTLE", "1"),
     ],
 )

@@ -17,6 +17,14 @@ from roomcast.settings.model import Settings
 from roomcast.settings.sections import RoomSettings
 
 PREFIX = "ROOMCAST_"
+FILE_VARIABLE = "ROOMCAST_CONFIG"
+
+# What a client says to a relay, where the command is one. No settings: a relay that has them in its
+# environment is not configured by them, and must not take them for a mistake either.
+BEARER_VARIABLE = "ROOMCAST_CLIENT_TOKEN"
+API_KEY_VARIABLE = "ROOMCAST_CLIENT_API_KEY"
+VARIABLES = (FILE_VARIABLE, BEARER_VARIABLE, API_KEY_VARIABLE)
+"""Names like a setting's, in the environment, that are none."""
 
 
 def _keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

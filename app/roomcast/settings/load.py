@@ -18,10 +18,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from roomcast.settings.errors import HIDDEN, SettingsError, problems
-from roomcast.settings.keys import KEYS, ROOM_KEYS, around
+from roomcast.settings.keys import FILE_VARIABLE, KEYS, ROOM_KEYS, around
 from roomcast.settings.model import Settings
 from roomcast.settings.sections import Section
-from roomcast.settings.sources import FILE_VARIABLE, Layer, read_environment, read_file, read_overrides, read_secrets
+from roomcast.settings.sources import Layer, read_environment, read_file, read_overrides, read_secrets
 
 FILES = (Path("config/roomcast.toml"), Path("/etc/roomcast/roomcast.toml"))
 SECRETS = Path("/run/secrets")

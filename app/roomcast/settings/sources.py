@@ -24,10 +24,8 @@ from pydantic_settings import (
 )
 
 from roomcast.settings.errors import SettingsError
-from roomcast.settings.keys import KEYS, NAMES, PREFIX, around, did_you_mean, dotted
+from roomcast.settings.keys import KEYS, NAMES, PREFIX, VARIABLES, around, did_you_mean, dotted
 from roomcast.settings.model import Settings
-
-FILE_VARIABLE = "ROOMCAST_CONFIG"
 
 # Kubernetes describes every Service to every container that starts after it. Beside a Service
 # called "roomcast" or "roomcast-admin" these look like ours, and nobody has misspelt anything.
@@ -146,7 +144,7 @@ def read_environment() -> Layer:
 
 
 def _is_meant_for_us(name: str, value: str) -> bool:
-    if not name.upper().startswith(PREFIX) or name == FILE_VARIABLE:
+    if not name.upper().startswith(PREFIX) or name in VARIABLES:
         return False
     if "__" in name or name in NAMES:
         return True
@@ -156,7 +154,7 @@ def _is_meant_for_us(name: str, value: str) -> bool:
 
 def _check_names(places: Mapping[str, str]) -> None:
     unknown = [
-        f"{place}: there is no such setting{did_you_mean(name.upper(), (*NAMES, FILE_VARIABLE))}"
+        f"{place}: there is no such setting{did_you_mean(name.upper(), (*NAMES, *VARIABLES))}"
         for name, place in places.items()
         if name not in NAMES
     ]

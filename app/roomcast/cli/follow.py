@@ -1,0 +1,187 @@
+"""A room, read as server-sent events, over as many connections as that takes.
+
+What ends a connection is no end of the room: it is followed from the position that
+was reached last, after a wait. Two things end it for good: a refusal that would come
+again, and a goodbye that says not to come back.
+
+Nobody answering at all is one of those only at the beginning, where it is most likely
+a wrong address; a relay that has answered once is waited for as long as it takes.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import Any
+from urllib.parse import urlencode
+
+from roomcast.cli.door import COME_AGAIN, UNREACHABLE, WAIT_MAX_S, Door, in_words, line_of, retry_after_s
+from roomcast.cli.sse import Event, SseDecoder, SseError
+
+# As long as a relay may take for a comment that keeps the connection alive: ping_interval_s is 25 by default.
+SILENCE_MAX_S = 90.0
+READ_BYTES = 65_536
+# message_max_bytes is 64 KiB by default and can be set to anything. Binary comes in base64.
+EVENT_MAX_BYTES = 64 << 20
+# The first wait is a second at most, or what the relay says; then twice as long each time, up to half a minute.
+FIRST_WAIT_S = 1.0
+
+OK = 200
+EVENT_STREAM = "text/event-stream"
+
+
+class EndedError(Exception):
+    """The room cannot be followed, or no further. The text says why, in the relay's words where it had any."""
+
+
+class _ComeBack(Exception):
+    """This connection is over, and the next may be better."""
+
+    def __init__(self, why: str, wait_s: float | None = None) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
+        """How long the relay wants us to wait; None: it did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is asked for, once at the beginning."""
+
+    history: int | None = None
+    since: str | None = None
+
+    def query(self) -> str:
+        """Return them as the query of a request, with its question mark."""
+        asked = {"history": self.history, "since": self.since}
+        query = urlencode({name: value for name, value in asked.items() if value is not None}, safe=":")
+        return f"?{query}" if query else ""
+
+
+class Follower:
+    """Follows one room.
+
+    Args:
+        door: Where the relay's public door is.
+        room: The room's name.
+        wishes: Where to begin.
+        token: What to say in ``Authorization``; "": nothing.
+        wait: Waits for this many seconds.
+        roll: Returns a number from 0 to 1, so that not everybody comes back at once.
+        say: Hears, in words, what is no event of the room.
+        event_max_bytes: The most that one event, or one line of it, may hold.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        room: str,
+        wishes: Wishes,
+        token: str,
+        *,
+        wait: Callable[[float], None],
+        roll: Callable[[], float],
+        say: Callable[[str], None],
+        event_max_bytes: int = EVENT_MAX_BYTES,
+    ) -> None:
+        self._door = door
+        self._target = door.target(room)
+        self._wishes = wishes
+        self._headers = {"Accept": EVENT_STREAM, "Cache-Control": "no-store"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._wait = wait
+        self._roll = roll
+        self._say = say
+        self._event_max_bytes = event_max_bytes
+        self._last_id = ""
+        self._first_wait_s = FIRST_WAIT_S
+        self._failures = 0
+        self._has_been_answered = False
+
+    def events(self) -> Iterator[Event]:
+        """Yield the room's events: messages, binary ones, and gaps.
+
+        Raises:
+            EndedError: If it is over for good.
+        """
+        while True:
+            try:
+                yield from self._over_one_connection()
+            except _ComeBack as over:
+                self._pause(str(over), over.wait_s)
+            except SseError as error:
+                # The same position would bring the same event.
+                raise EndedError(str(error)) from error
+            except UNREACHABLE as error:
+                if not self._has_been_answered:
+                    raise EndedError(f"{self._door.address}: {in_words(error)}") from error
+                self._pause(in_words(error))
+
+    def _pause(self, why: str, wait_s: float | None = None) -> None:
+        if wait_s is None:
+            wait_s = self._roll() * min(WAIT_MAX_S, self._first_wait_s * 2**self._failures)
+            # More would only make a large number larger.
+            self._failures = min(self._failures + 1, 16)
+        self._say(f"{why}; again in {wait_s:.1f} s")
+        self._wait(wait_s)
+
+    def _over_one_connection(self) -> Iterator[Event]:
+        with closing(self._door.connect(SILENCE_MAX_S)) as connection:
+            connection.request("GET", *self._question())
+            with connection.getresponse() as answer:
+                self._has_been_answered = True
+                _check(answer)
+                self._failures = 0
+                yield from self._read(answer)
+        raise _ComeBack("the connection ended")
+
+    def _read(self, answer: HTTPResponse) -> Iterator[Event]:
+        decoder = SseDecoder(line_max_bytes=self._event_max_bytes, event_max_bytes=self._event_max_bytes)
+        while data := answer.read1(READ_BYTES):
+            for event in decoder.receive(data):
+                self._keep_place(decoder)
+                if event.type == "goodbye":
+                    _part(event)
+                yield event
+            self._keep_place(decoder)
+
+    def _question(self) -> tuple[str, None, dict[str, str]]:
+        """Return target, body and headers of the next request."""
+        # Where there is a position it says all, and what was asked for at the beginning has been had.
+        if self._last_id:
+            return self._target, None, self._headers | {"Last-Event-ID": self._last_id}
+        return self._target + self._wishes.query(), None, self._headers
+
+    def _keep_place(self, decoder: SseDecoder) -> None:
+        self._last_id = decoder.last_id or self._last_id
+        if decoder.retry_ms is not None:
+            self._first_wait_s = min(decoder.retry_ms / 1000, WAIT_MAX_S)
+
+
+def _check(answer: HTTPResponse) -> None:
+    if answer.status in COME_AGAIN:
+        raise _ComeBack(f"{answer.status} {line_of(answer)}", retry_after_s(answer))
+    if answer.status != OK:
+        raise EndedError(f"{answer.status} {line_of(answer)}")
+    kind = answer.headers.get_content_type()
+    if kind != EVENT_STREAM:
+        raise EndedError(f"the answer is {kind}, not {EVENT_STREAM}: is this the public door of a relay?")
+
+
+def _part(event: Event) -> None:
+    """End this connection as the relay's goodbye says."""
+    goodbye = _object(event.data)
+    why = " ".join(str(goodbye[key]) for key in ("reason", "code", "detail") if goodbye.get(key))
+    wait_ms = goodbye.get("reconnect_after_ms")
+    if not isinstance(wait_ms, int):
+        raise EndedError(f"closed for good: {why}")
+    raise _ComeBack(f"closed: {why}", max(wait_ms, 0) / 1000)
+
+
+def _object(data: str) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

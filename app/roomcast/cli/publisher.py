@@ -1,0 +1,195 @@
+"""Batches, sent to a relay's private door: each once, in their order, and as fast as it takes them.
+
+A batch that got no answer may have been accepted. It is sent again with the same
+``Idempotency-Key``, so the relay can tell, and answers what it answered before. Only a
+relay that was started anew in between cannot: it has forgotten the key.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Any
+
+from roomcast.cli.batches import Batch, Batcher
+from roomcast.cli.door import COME_AGAIN, UNREACHABLE, WAIT_MAX_S, Door, in_words, retry_after_s
+from roomcast.cli.escaping import printable
+
+PATH = "/api/v1/batch"
+# A batch is checked and sent within milliseconds; more is a network that has gone.
+ANSWER_MAX_S = 30.0
+# The waits between, in all: two to four minutes, within the ten for which a relay remembers a key.
+TRIES_MAX = 12
+FIRST_WAIT_S = 0.5
+ANSWER_MAX_BYTES = 1 << 20
+
+OK, CONFLICT, TOO_LARGE = 200, 409, 413
+
+
+class RefusedError(Exception):
+    """A batch was not accepted, and will not be. The text says why, in the relay's words where it had any."""
+
+    def __init__(self, why: str, batch: Batch, *, is_known: bool = True) -> None:
+        super().__init__(why)
+        self.batch = batch
+        self.is_known = is_known
+        """Whether it is certain that none of it was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A batch that the relay has answered."""
+
+    batch: Batch
+    epoch: str
+    offsets: list[int | None]
+    """The place of each message in its room; None: the room could not be opened any more."""
+
+
+class _TooLarge(Exception):
+    """More than the relay takes at once."""
+
+
+class Publisher:
+    """Sends batches over one connection, which is made again when it breaks.
+
+    Args:
+        door: Where the relay's private door is.
+        key: What to say in ``Authorization``.
+        wait: Waits for this many seconds.
+        roll: Returns a number from 0 to 1, so that not everybody comes back at once.
+        name: Returns a text that names one request and no other.
+        say: Hears, in words, why something is sent again.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        key: str,
+        *,
+        wait: Callable[[float], None],
+        roll: Callable[[], float],
+        name: Callable[[], str],
+        say: Callable[[str], None],
+    ) -> None:
+        self._door = door
+        self._headers = {"Content-Type": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._wait = wait
+        self._roll = roll
+        self._name = name
+        self._say = say
+        self._connection: HTTPConnection = door.connect(ANSWER_MAX_S)
+        self._has_been_answered = False
+        # Whether the connection has carried a request before, and so may have been closed for being idle.
+        self._is_used = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def publish(self, batch: Batch, batcher: Batcher) -> Iterator[Accepted]:
+        """Yield what was accepted: the batch, or its parts, where the relay takes less at once.
+
+        Args:
+            batch: What to send.
+            batcher: Where batches come from, to be told when they are too large.
+
+        Raises:
+            RefusedError: If the relay refuses it for good, or does not answer.
+        """
+        try:
+            accepted = self._send(batch)
+        except KeyboardInterrupt:
+            raise RefusedError("interrupted", batch, is_known=False) from None
+        except _TooLarge as error:
+            if len(batch.items) == 1:
+                raise RefusedError(str(error), batch) from None
+            batcher.limit(batch)
+            for half in batch.halves():
+                yield from self.publish(half, batcher)
+            return
+        yield accepted
+        lost = [item for item, offset in zip(batch.items, accepted.offsets, strict=True) if offset is None]
+        if lost:
+            raise RefusedError("rooms_max is reached: the room could not be opened any more", Batch(lost))
+
+    def _send(self, batch: Batch) -> Accepted:
+        headers = self._headers | {"Idempotency-Key": self._name()}
+        is_known = True
+        for tries in range(TRIES_MAX):
+            try:
+                answer, data = self._ask(batch.body, headers)
+            except UNREACHABLE as error:
+                why, told_s = in_words(error), 0.0
+                if not self._has_been_answered:
+                    raise RefusedError(f"{self._door.address}: {why}", batch) from error
+                is_known = False
+            else:
+                if answer.status == OK:
+                    return _accepted(batch, data)
+                why, told_s = f"{answer.status} {_detail(data) or answer.reason}", retry_after_s(answer) or 0.0
+                if answer.status == TOO_LARGE:
+                    raise _TooLarge(why)
+                if answer.status not in COME_AGAIN | {CONFLICT}:
+                    raise RefusedError(why, batch, is_known=is_known)
+            self._pause(why, tries, told_s)
+        raise RefusedError(f"{why}, {TRIES_MAX} times", batch, is_known=is_known)
+
+    def _ask(self, body: bytes, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
+        try:
+            return self._ask_once(body, headers)
+        except ConnectionError:
+            # Input may come slowly, and a connection that waits for it is closed. That is no failure yet.
+            if not self._is_used:
+                raise
+            self._is_used = False
+        return self._ask_once(body, headers)
+
+    def _ask_once(self, body: bytes, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
+        try:
+            self._connection.request("POST", self._door.target(PATH), body, headers)
+            answer = self._connection.getresponse()
+            self._has_been_answered = self._is_used = True
+            return answer, _read(answer)
+        except UNREACHABLE:
+            # It connects anew with the next request.
+            self._connection.close()
+            raise
+
+    def _pause(self, why: str, tries: int, told_s: float) -> None:
+        wait_s = max(told_s, self._roll() * min(WAIT_MAX_S, FIRST_WAIT_S * 2**tries))
+        self._say(f"{why}; again in {wait_s:.1f} s")
+        self._wait(wait_s)
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    data = answer.read(ANSWER_MAX_BYTES)
+    # http.client takes a head for whole wherever it ends, and a body that is asked for by size, too.
+    if answer.length or (answer.length is None and not data):
+        raise HTTPException("the answer breaks off")
+    return data
+
+
+def _accepted(batch: Batch, data: bytes) -> Accepted:
+    answer = _object(data)
+    epoch, offsets = answer.get("epoch"), answer.get("offsets")
+    if not isinstance(epoch, str) or not isinstance(offsets, list) or len(offsets) != len(batch.items):
+        raise RefusedError("the answer is not that of a relay: is this its private door?", batch, is_known=False)
+    return Accepted(batch, epoch, offsets)
+
+
+def _detail(data: bytes) -> str:
+    """Return what a problem says (RFC 9457), fit to be shown."""
+    detail = _object(data).get("detail")
+    return printable(detail) if isinstance(detail, str) else ""
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    with suppress(ValueError):
+        value = json.loads(data)
+        if isinstance(value, dict):
+            return value
+    return {}

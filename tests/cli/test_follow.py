@@ -1,0 +1,182 @@
+"""A room, followed over cuts, refusals and goodbyes; the waits between are written down instead of waited for."""
+
+import socket
+from itertools import islice
+
+import pytest
+
+from roomcast.cli.door import Door
+from roomcast.cli.follow import EVENT_MAX_BYTES, EndedError, Follower, Wishes
+from roomcast.cli.sse import Event
+from tests.cli.scripted import STREAM, refusal, scripted
+
+FIRST = STREAM + b"retry: 2000\nid: k7c2m9qa:40\n\nid: k7c2m9qa:41\ndata: a\n\n"
+SECOND = STREAM + b"id: k7c2m9qa:42\ndata: b\n\n"
+
+
+class Following:
+    """A follower, and what it said and waited for."""
+
+    def __init__(
+        self, url: str, wishes: Wishes | None = None, token: str = "", event_max_bytes: int = EVENT_MAX_BYTES
+    ) -> None:
+        self.waits_s: list[float] = []
+        self.said: list[str] = []
+        self.follower = Follower(
+            Door.at(url),
+            "/rooms/lobby",
+            wishes or Wishes(),
+            token,
+            wait=self.waits_s.append,
+            roll=lambda: 0.5,
+            say=self.said.append,
+            event_max_bytes=event_max_bytes,
+        )
+
+    def events(self, count: int) -> list[Event]:
+        return list(islice(self.follower.events(), count))
+
+    def end(self) -> str:
+        """Follow to the end, and return why it is one."""
+        with pytest.raises(EndedError) as ended:
+            for _ in self.follower.events():
+                pass
+        return str(ended.value)
+
+
+def test_stream_that_is_cut_is_followed_from_the_position_that_was_reached() -> None:
+    with scripted(FIRST, SECOND) as door:
+        following = Following(door.url, Wishes(history=5))
+
+        assert [event.data for event in following.events(2)] == ["a", "b"]
+
+    assert [asked.line for asked in door.asked] == [
+        "GET /rooms/lobby?history=5 HTTP/1.1",
+        "GET /rooms/lobby HTTP/1.1",
+    ]
+    assert [asked.headers.get("last-event-id") for asked in door.asked] == [None, "k7c2m9qa:41"]
+    assert {asked.headers["accept"] for asked in door.asked} == {"text/event-stream"}
+    assert following.said == ["the connection ended; again in 1.0 s"]
+
+
+def test_position_is_known_before_the_first_message() -> None:
+    with scripted(STREAM + b"id: k7c2m9qa:40\n\n", SECOND) as door:
+        Following(door.url).events(1)
+
+    assert door.asked[1].headers["last-event-id"] == "k7c2m9qa:40"
+
+
+def test_what_was_asked_for_is_asked_again_until_there_is_a_position() -> None:
+    with scripted(STREAM, SECOND) as door:
+        Following(door.url, Wishes(since="30s")).events(1)
+
+    assert [asked.line.split()[1] for asked in door.asked] == ["/rooms/lobby?since=30s"] * 2
+
+
+def test_token_is_said_each_time_and_to_nobody_else() -> None:
+    with scripted(FIRST, refusal("401 Unauthorized", "the token has expired")) as door:
+        following = Following(door.url, token="abc")
+        why = following.end()
+
+    assert [asked.headers["authorization"] for asked in door.asked] == ["Bearer abc"] * 2
+    assert "abc" not in why + "".join(following.said)
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [("403 Forbidden", "origin may not enter"), ("404 Not Found", "no room"), ("426 Upgrade Required", "upgrade")],
+)
+def test_refusal_that_would_come_again_is_the_end(status: str, line: str) -> None:
+    with scripted(refusal(status, line)) as door:
+        following = Following(door.url)
+
+        assert following.end() == f"{status[:3]} {line}"
+
+    assert following.waits_s == []
+
+
+def test_relay_that_is_full_is_asked_again_when_it_says() -> None:
+    busy = refusal("503 Service Unavailable", "the relay is stopping", "Retry-After: 3")
+    with scripted(busy, refusal("429 Too Many Requests", "too many"), SECOND) as door:
+        following = Following(door.url)
+        following.events(1)
+
+    assert following.waits_s == [3, 0.5]
+    assert following.said[0] == "503 the relay is stopping; again in 3.0 s"
+
+
+def test_answer_that_is_no_stream_of_events_is_the_end() -> None:
+    with scripted(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>hello") as door:
+        assert Following(door.url).end().startswith("the answer is text/html, not text/event-stream")
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\n"])
+def test_whoever_answers_without_http_is_not_a_relay(answer: bytes) -> None:
+    with scripted(answer) as door:
+        # The last is a head that never ends: http.client takes it for a whole one.
+        assert Following(door.url).end()
+
+
+def test_nobody_at_the_address_is_the_end_at_the_beginning() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    assert Following(f"http://127.0.0.1:{port}").end() == f"127.0.0.1 port {port}: Connection refused"
+
+
+def test_relay_that_is_gone_is_waited_for_longer_each_time_and_half_a_minute_at_most() -> None:
+    class EnoughError(Exception):
+        pass
+
+    with scripted(FIRST) as door:
+        following = Following(door.url)
+        [event] = following.events(1)
+    waits_s: list[float] = []
+
+    def wait(wait_s: float) -> None:
+        waits_s.append(wait_s)
+        if len(waits_s) == 7:
+            raise EnoughError
+
+    with scripted(FIRST) as door:
+        follower = Follower(
+            Door.at(door.url), "/a", Wishes(), "", wait=wait, roll=lambda: 1.0, say=following.said.append
+        )
+        with pytest.raises(EnoughError):
+            assert list(follower.events()) == [event]
+
+    assert waits_s == [2, 4, 8, 16, 30, 30, 30]
+
+
+def test_goodbye_says_when_to_come_back() -> None:
+    goodbye = b'event: goodbye\ndata: {"reason":"restart","code":1012,"reconnect_after_ms":1200}\n\n'
+    with scripted(FIRST + goodbye, SECOND) as door:
+        following = Following(door.url)
+
+        assert [event.data for event in following.events(2)] == ["a", "b"]
+
+    assert following.waits_s == [1.2]
+    assert following.said == ["closed: restart 1012; again in 1.2 s"]
+    assert door.asked[1].headers["last-event-id"] == "k7c2m9qa:41"
+
+
+@pytest.mark.parametrize("after", [',"reconnect_after_ms":null', ""])
+def test_goodbye_that_says_not_to_come_back_is_the_end(after: str) -> None:
+    goodbye = f'event: goodbye\ndata: {{"reason":"kicked","code":4403{after}}}\n\n'
+    with scripted(FIRST + goodbye.encode()) as door:
+        assert Following(door.url).end() == "closed for good: kicked 4403"
+
+
+@pytest.mark.parametrize("data", [b"no JSON", b"[]"])
+def test_goodbye_that_cannot_be_read_is_an_end_as_well(data: bytes) -> None:
+    with scripted(FIRST + b"event: goodbye\ndata: " + data + b"\n\n") as door:
+        assert Following(door.url).end().startswith("closed for good")
+
+
+def test_event_that_is_too_long_is_the_end_and_what_came_before_is_not_lost() -> None:
+    with scripted(FIRST + b"data: " + b"x" * 1000) as door:
+        events = Following(door.url, event_max_bytes=100).follower.events()
+
+        assert next(events).data == "a"
+        with pytest.raises(EndedError, match="longer than 100 bytes"):
+            next(events)
