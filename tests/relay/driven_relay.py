@@ -5,8 +5,9 @@ from typing import Any
 
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.relay.budget import Budget
+from roomcast.relay.flushing import PACE_FACTOR
 from roomcast.relay.history import Histories
-from roomcast.relay.hub import PACE_FACTOR, Hub
+from roomcast.relay.hub import Hub
 from roomcast.relay.message import Kind
 from roomcast.relay.room import Room
 from roomcast.relay.rules import RoomRules

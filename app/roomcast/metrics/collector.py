@@ -214,7 +214,7 @@ class RelayCollector(Collector):
 
     def _loop(self) -> Iterator[Metric]:
         yield _histogram(
-            "roomcast_flush_duration_seconds", "Time one room's flush took, in seconds.", self._hub.flush_durations
+            "roomcast_flush_duration_seconds", "Time one room's flush took, in seconds.", self._hub.flushing.durations
         )
         yield _histogram(
             "roomcast_loop_lag_seconds", "How late the loop ran a timer, in seconds.", self._counters.loop_lag

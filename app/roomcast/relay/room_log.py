@@ -29,7 +29,7 @@ class RoomLog:
         histories: What all rooms keep; None where this one keeps nothing.
     """
 
-    __slots__ = ("_services", "at", "histories", "laggards", "log", "name", "rules")
+    __slots__ = ("_is_to_forget", "_services", "at", "histories", "laggards", "log", "name", "rules")
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class RoomLog:
         self.histories = histories
         # The pass that is running, or None.
         self._services: list[Service] | None = None
+        self._is_to_forget = False
 
     @property
     def is_flushing(self) -> bool:
@@ -72,8 +73,9 @@ class RoomLog:
             self.histories.correct(self, self._trim_history(self._lag_bytes(), now_s))
 
     def forget_history(self) -> None:
-        """Forget all that no laggard needs. Not while a pass runs."""
-        if self.histories is not None:
+        """Forget all that no laggard needs: now, or at the end of the pass that runs."""
+        self._is_to_forget = self._services is not None
+        if self.histories is not None and not self._is_to_forget:
             self.log.trim_history(self._lag_bytes(), self.at, messages=0, size_bytes=0, since_s=inf)
             self.histories.charge(self, 0)
 
@@ -91,6 +93,9 @@ class RoomLog:
             kept_bytes = self._trim_history(self._lag_bytes(), self.log.newest_s if self.log else 0.0)
             note = histories.charge if is_news else histories.correct
             note(self, kept_bytes)
+            if self._is_to_forget:
+                self.forget_history()
+                kept_bytes = 0
         if laggards or laggards.is_charged:
             laggards.charge(kept_bytes)
 

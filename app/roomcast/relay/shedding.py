@@ -48,10 +48,10 @@ class Shedding:
         clock: Returns seconds from a clock that never goes back.
     """
 
-    __slots__ = ("_budget", "_clock", "_rests_until_s", "_rooms", "_suspects", "_vain_until_s", "_victims")
+    __slots__ = ("_clock", "_rests_until_s", "_rooms", "_suspects", "_vain_until_s", "_victims", "budget")
 
     def __init__(self, budget: Budget, rooms: Mapping[str, Room], clock: Callable[[], float]) -> None:
-        self._budget = budget
+        self.budget = budget
         self._rooms = rooms
         self._clock = clock
         # Those to cut in this episode, the first one last; None between episodes.
@@ -68,16 +68,16 @@ class Shedding:
             After how many seconds to ask again; None when rooms may be flushed.
         """
         now = self._clock()
-        self._budget.look()
-        if now < self._vain_until_s and not self._budget.is_spent:
+        self.budget.look()
+        if now < self._vain_until_s and not self.budget.is_spent:
             return None
-        if self._budget.is_full:
+        if self.budget.is_full:
             if now < self._rests_until_s:
                 return self._rests_until_s - now
             if self._victims is None:
                 self._victims = self._rank() if self._suspects is None else self._stalled(self._suspects)
             self._cut(self._victims)
-        if not self._budget.is_full:
+        if not self.budget.is_full:
             self._end()
             return None
         return 0.0 if self._victims else self._next_resort(now)
@@ -91,7 +91,7 @@ class Shedding:
             return REST_S
         self._end()
         self._vain_until_s = now + VAIN_S
-        return REST_S if self._budget.is_spent else None
+        return REST_S if self.budget.is_spent else None
 
     def _end(self) -> None:
         self._victims = self._suspects = None
@@ -106,7 +106,7 @@ class Shedding:
             for size_bytes, member in room.laggards.by_lag()
         ]
         behind.sort(key=lambda entry: entry[0])
-        waiting = self._budget.waiting
+        waiting = self.budget.waiting
         ranked: list[_Victim] = [(member, laggards) for _, member, laggards in behind]
         ranked += [(member, waiting) for member in waiting if not member.is_in_room]
         return ranked
@@ -123,10 +123,10 @@ class Shedding:
 
     def _cut(self, victims: list[_Victim]) -> None:
         cuts = 0
-        while victims and cuts < CUTS_PER_TURN and self._budget.is_full:
+        while victims and cuts < CUTS_PER_TURN and self.budget.is_full:
             member, group = victims.pop()
             # It may have taken all it was owed meanwhile, or have gone.
             if member in group:
                 member.cut(Reason.OVERLOADED)
-                self._budget.look()
+                self.budget.look()
                 cuts += 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roomcast.relay.hub import PACE_ABOVE_S, PACE_FACTOR, TIMER_SLACK_S
+from roomcast.relay.flushing import PACE_ABOVE_S, PACE_FACTOR, TIMER_SLACK_S
 from roomcast.relay.message import OVERHEAD_BYTES
 from roomcast.relay.room import PASS_BYTES
 from tests.relay.driven_relay import REST_S, Relay, served

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roomcast.relay.hub import SERVED_PER_LOOK, TURN_S
+from roomcast.relay.flushing import SERVED_PER_LOOK, TURN_S
 from roomcast.relay.room import PASS_BYTES
 from tests.relay.driven_relay import Relay, served
 from tests.relay.fake_wire import message
@@ -52,7 +52,7 @@ def test_turn_that_leaves_nothing_behind_asks_for_nothing(relay: Relay) -> None:
 
 
 def test_turn_without_work_does_no_harm(relay: Relay) -> None:
-    relay.hub.turn()
+    relay.hub.flushing.turn()
 
     assert (relay.loop.soon_asked, relay.loop.timers) == ([], [])
 
@@ -85,8 +85,8 @@ def test_pass_of_many_turns_reaches_everybody_once(relay: Relay) -> None:
     relay.flush(room)
 
     assert [len(member.offers) for member in members] == [1] * 1_000
-    assert relay.hub.flush_durations.sum == pytest.approx(0.020)
-    assert sum(relay.hub.flush_durations.counts) == 1
+    assert relay.hub.flushing.durations.sum == pytest.approx(0.020)
+    assert sum(relay.hub.flushing.durations.counts) == 1
 
 
 def test_each_pass_is_timed_for_itself(relay: Relay) -> None:
@@ -95,8 +95,8 @@ def test_each_pass_is_timed_for_itself(relay: Relay) -> None:
     for _ in range(3):
         relay.flush(room)
 
-    assert relay.hub.flush_durations.sum == pytest.approx(3 * 0.000_4)
-    assert relay.hub.flush_durations.counts[2] == 3
+    assert relay.hub.flushing.durations.sum == pytest.approx(3 * 0.000_4)
+    assert relay.hub.flushing.durations.counts[2] == 3
 
 
 def test_message_of_mid_pass_asks_for_no_turn_of_its_own(relay: Relay) -> None:
