@@ -216,8 +216,11 @@ class StreamMember(Reading):
         """Ask for a sign of life. Returns whether silence means something now."""
 
     @abstractmethod
-    def dismiss(self, reason: Reason, detail: str = "") -> None:
-        """Close it behind what it is owed, and read no more; ``detail`` follows the reason in the goodbye."""
+    def dismiss(self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None) -> None:
+        """Close it behind what it is owed, and read no more. See ``keepalive.LiveMember``.
+
+        The first call decides: a member that is parting already goes on as it was told.
+        """
 
     @abstractmethod
     def _begin_with(self, received: bytes) -> None:
