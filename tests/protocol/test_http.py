@@ -339,6 +339,12 @@ def test_response_is_a_whole_answer_after_which_the_connection_is_closed() -> No
     )
 
 
+def test_response_without_content_has_no_length() -> None:
+    assert response(204, [("Vary", "Origin")]) == (
+        b"HTTP/1.1 204 No Content\r\nVary: Origin\r\nConnection: close\r\n\r\n"
+    )
+
+
 def test_response_that_names_an_upgrade_says_so_in_connection() -> None:
     assert response(426, [("Upgrade", "websocket")]) == (
         b"HTTP/1.1 426 Upgrade Required\r\n"

@@ -45,9 +45,10 @@ GET_AND_OPTIONS = GET_ONLY | {b"OPTIONS"}
 """And by a door that pages may read from."""
 
 # Origin form only, and "*", which only OPTIONS may name (RFC 9112, 3.2.4): the others are
-# for proxies, and an absolute target could name another host than Host does. Not only the characters of RFC 3986: browsers
-# leave some others as they are, fewer in a path than in a query (WHATWG URL). What
-# no client leaves (quotes, angle brackets, the '#' of a fragment) is refused.
+# for proxies, and an absolute target could name another host than Host does. Not
+# only the characters of RFC 3986: browsers leave some others as they are, fewer in a
+# path than in a query (WHATWG URL). What no client leaves (quotes, angle brackets,
+# the '#' of a fragment) is refused.
 _REQUEST_LINE = re.compile(rb"(?:OPTIONS \*|(?:GET|OPTIONS) /[!$-;=@-Z\[\]^_a-z|~]*(?:\?[!$-;=?-~]*)?) HTTP/1\.1\r\n")
 _NOT_ENCODED = re.compile(rb"(?:GET|OPTIONS) /[!-~]* HTTP/1\.1\r\n")
 _VERSION = re.compile(rb" HTTP/(?!1\.1\r\n)\d\.\d\r\n\Z")
@@ -169,18 +170,30 @@ def response(status: int, headers: Iterable[tuple[str, str]] = (), body: bytes =
     Raises:
         ValueError: If a name or a value could end its line and begin another.
     """
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    headers = tuple(headers)
     connection = "close"
+    if any(name.lower() == "upgrade" for name, _ in headers):
+        # "A sender of Upgrade MUST also send an "Upgrade" connection
+        # option in the Connection header field" (RFC 9110, 7.8).
+        connection = "close, Upgrade"
+    # "A server MUST NOT send a Content-Length header field in any response with a
+    # status code of … 204 (No Content)" (RFC 9110, 8.6).
+    length = () if status == HTTPStatus.NO_CONTENT else (("Content-Length", str(len(body))),)
+    return head(status, (*headers, *length, ("Connection", connection))) + body
+
+
+def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return the head of an answer, with these headers and no others.
+
+    Raises:
+        ValueError: As ``response``.
+    """
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
     for name, value in headers:
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
             raise ValueError(f"header {name!r} would not stay on its line: {value!r}")
-        if name.lower() == "upgrade":
-            # "A sender of Upgrade MUST also send an "Upgrade" connection
-            # option in the Connection header field" (RFC 9110, 7.8).
-            connection = "close, Upgrade"
         lines.append(f"{name}: {value}")
-    lines += [f"Content-Length: {len(body)}", f"Connection: {connection}", "\r\n"]
-    return "\r\n".join(lines).encode("latin-1") + body
+    return "\r\n".join((*lines, "\r\n")).encode("latin-1")
 
 
 def _refusal_of_start(start: bytes, method: bytes) -> HandshakeError:
