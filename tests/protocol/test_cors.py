@@ -18,6 +18,7 @@ def test_preflight_is_an_options_of_a_page_that_wants_to_get() -> None:
     [
         Request("/rooms/lobby", ASKED),
         Request("/rooms/lobby", ASKED[:1], "OPTIONS"),
+        Request("/rooms/lobby", (*ASKED, ("upgrade", "websocket")), "OPTIONS"),
         Request("/rooms/lobby", ASKED[1:], "OPTIONS"),
         Request("/rooms/lobby", (ASKED[0], ("access-control-request-method", "POST")), "OPTIONS"),
         Request("/rooms/lobby", (ASKED[0], ("access-control-request-method", "get")), "OPTIONS"),

@@ -22,9 +22,9 @@ _MAX_AGE_S = 7200
 
 
 def is_preflight(request: Request) -> bool:
-    """Tell whether a browser asks if a page may GET this."""
+    """Tell whether a browser asks if a page may GET this. It asks for no upgrade at the same time."""
     is_asked = request.method == "OPTIONS" and request.get("access-control-request-method") == "GET"
-    return is_asked and request.origin is not None
+    return is_asked and request.origin is not None and request.get("upgrade") is None
 
 
 def may_read(origin: str | None, *, with_credentials: bool = False) -> Headers:
