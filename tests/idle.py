@@ -43,7 +43,7 @@ def idle_hub(*templates: str) -> Hub:
 
 def idle_counters() -> TransportCounters:
     """Return the counters of a public door that nobody has knocked at."""
-    return TransportCounters(dialects=["rfc6455", "hixie76"], outcomes=["accepted", "origin"])
+    return TransportCounters(dialects=["rfc6455", "hixie76"], outcomes=["accepted", "origin"], streams=["sse"])
 
 
 def idle_reports(*limits: str, counters: TransportCounters | None = None) -> Reports:

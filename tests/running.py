@@ -33,6 +33,7 @@ from roomcast.server import Server
 from roomcast.settings import Settings
 from tests.certificates import issue, trusting
 from tests.diary import Diary
+from tests.event_source import EventStream, open_stream
 from tests.wire import (
     HANG_S,
     Address,
@@ -179,6 +180,9 @@ class Relay:
 
     def join_hixie76(self, path: str = "/rooms/lobby", *lines: str) -> Hixie76Client:
         return shake_hands_hixie76(self.connect(), path, *lines)
+
+    def stream(self, path: str = "/rooms/lobby", *lines: str, receive_buffer_bytes: int = 0) -> EventStream:
+        return open_stream(self.connect(receive_buffer_bytes=receive_buffer_bytes), path, *lines)
 
     def ask(self, request: bytes | None = None) -> Answer:
         """Send a request, GET / without one, and return the answer."""

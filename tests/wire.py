@@ -117,10 +117,21 @@ class Wire:
             chunks.append(chunk)
         return b"".join(chunks)
 
+    def read_some(self) -> bytes:
+        """Return what has come, or comes next."""
+        if not self._unread:
+            self._receive()
+        return self.read(len(self._unread))
+
+    def read_head(self) -> tuple[int, dict[str, str]]:
+        """Return the status and the headers of an HTTP answer."""
+        lines = self.read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        return int(lines[0].split()[1]), _headers(lines[1:])
+
     def read_answer(self) -> Answer:
         """Return an HTTP answer after which the connection ends."""
-        lines = self.read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        return Answer(int(lines[0].split()[1]), _headers(lines[1:]), self.read_to_end())
+        status, headers = self.read_head()
+        return Answer(status, headers, self.read_to_end())
 
     def _receive(self) -> None:
         data = self.socket.recv(65_536)

@@ -24,7 +24,7 @@ from roomcast.protocol.deflate import negotiate
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.hixie76 import KEY3_SIZE, challenge_response
-from roomcast.protocol.http import HeadDecoder, response
+from roomcast.protocol.http import GET_AND_OPTIONS, HeadDecoder, response
 from roomcast.protocol.request import Request
 from tests.fuzz import script
 from tests.fuzz.bounds import check_words, kept_bytes
@@ -57,7 +57,7 @@ def check(data: bytes) -> None:
 
 def decode(pieces: Iterable[bytes], limits: tuple[int, int]) -> Outcome:
     """Return the request and all that follows it; or the error's status, fault, words and headers; or None so far."""
-    decoder = HeadDecoder(*limits)
+    decoder = HeadDecoder(*limits, GET_AND_OPTIONS)
     pieces = iter(pieces)
     for piece in pieces:
         try:
@@ -143,7 +143,8 @@ def difference_of(name: str, request: Request, head: bytes, rest: bytes) -> Read
 
 def check_entrance(request: Request, rest: bytes) -> None:
     """Go with a request through what the door asks of it."""
-    assert request.target.startswith("/"), "a target that is not in origin form"
+    is_of_server = request.method == "OPTIONS" and request.target == "*"
+    assert request.target.startswith("/") or is_of_server, "a target that is not in origin form"
     with suppress(RoomNameError):
         room_name(request.path)
     _HOSTS.serves(request.host)
@@ -184,6 +185,8 @@ def check_acceptance(request: Request, dialect: Dialect, rest: bytes) -> None:
 # What heads are made of. The fuzzer finds single bytes by itself, words hardly.
 WORDS: Final = (
     "GET / HTTP/1.1\r\n",
+    "OPTIONS / HTTP/1.1\r\n",
+    "OPTIONS * HTTP/1.1\r\n",
     "\r\n",
     "Host: a\r\n",
     "Connection: Upgrade\r\n",
@@ -193,6 +196,10 @@ WORDS: Final = (
     "Sec-WebSocket-Protocol: a, b\r\n",
     "Sec-WebSocket-Extensions: permessage-deflate\r\n",
     "Origin: https://app.example.com\r\n",
+    "Access-Control-Request-Method: GET\r\n",
+    "Accept: text/event-stream\r\n",
+    "Last-Event-ID: k7c2m9qa:41\r\n",
+    "Sec-Fetch-Site: same-origin\r\n",
     "Sec-WebSocket-Key1: 1 2\r\n",
     "Sec-WebSocket-Key2: 1 2\r\n",
     "Content-Length: 8\r\n",
@@ -231,6 +238,8 @@ def _good() -> Iterator[bytes]:
     yield _START + _HIXIE + b"Content-Length: 8\r\n\r\n^n:ds[4U"
     yield b"\r\n" + _START + b"\r\n"
     yield b"GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\nOrigin: null\r\nContent-Length: 0\r\n\r\n"
+    yield _START.replace(b"GET", b"OPTIONS") + b"Origin: null\r\nAccess-Control-Request-Method: GET\r\n\r\n"
+    yield b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
     yield b"GET //%E2%82%AC/../{} HTTP/1.1\r\nhOST: b\xc3\xbc\r\nCookie:  a=\xff\t\r\n\r\n"
 
 

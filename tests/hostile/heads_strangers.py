@@ -48,6 +48,8 @@ _STRANGERS: Final = {
     "nothing but NULs": bytes(4096),
     "nothing but 0xFF": b"\xff" * 4096,
     "UTF-16": "GET / HTTP/1.1\r\n\r\n".encode("utf-16"),
+    # With a method that this door knows.
+    "SIP": b"OPTIONS sip:relay.example SIP/2.0\r\n",
     "EBCDIC": "GET / HTTP/1.1".encode("cp500"),
     "random bytes": b"\x9d" + _DICE.randbytes(4096),
     "a lot of random bytes": b"\xe3" + _DICE.randbytes(200_000),
@@ -57,7 +59,6 @@ _METHODS: Final = {
     "SMTP": b"HELO relay.example\r\n",
     "FTP": b"USER anonymous\r\n",
     "IRC": b"NICK evil\r\n",
-    "SIP": b"OPTIONS sip:relay.example SIP/2.0\r\n",
     "RTSP": b"DESCRIBE rtsp://relay.example/ RTSP/1.0\r\n",
 }
 

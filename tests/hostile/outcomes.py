@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.event_source import EventStream
 from tests.hostile.cases import Attacker, Counts
 from tests.wire import CLOSE, CLOSING, PING, PONG, Goodbye, Rfc6455Client, Wire, frame
 
@@ -70,6 +71,33 @@ class Accepted:
         for line in self.lines:
             assert f"\r\n{line}\r\n".encode() in head, head
         _leave(attacker.wire)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An event stream like any other, to which nothing is done but that it ends."""
+
+    reason: str
+    goodbye: str = ""
+    """What it is told, where it does not leave by itself."""
+    relayed: tuple[str | bytes, ...] = ()
+
+    @property
+    def counts(self) -> Counts:
+        return {handshake("accepted", "sse"): 1, end(self.reason, "sse"): 1}
+
+    def __str__(self) -> str:
+        return f"200, {self.goodbye}" if self.goodbye else "200"
+
+    def check(self, attacker: Attacker) -> None:
+        status, headers = attacker.wire.read_head()
+        assert status == 200, headers
+        assert headers["content-type"] == "text/event-stream", headers
+        stream = EventStream(attacker.wire, headers)
+        stream.begin()
+        if self.goodbye:
+            assert stream.told("goodbye")["reason"] == self.goodbye
+        attacker.wire.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,9 @@ def test_every_family_that_users_were_promised_is_there() -> None:
 @pytest.mark.parametrize(
     ("sample", "label", "values"),
     [
-        ("roomcast_connections", "dialect", {"rfc6455", "hixie76"}),
-        ("roomcast_handshakes_total", "dialect", {"rfc6455", "hixie76", NO_DIALECT}),
+        ("roomcast_connections", "dialect", {"rfc6455", "hixie76", "sse"}),
+        ("roomcast_frames_sent_total", "dialect", {"rfc6455", "hixie76"}),
+        ("roomcast_handshakes_total", "dialect", {"rfc6455", "hixie76", "sse", NO_DIALECT}),
         ("roomcast_handshakes_total", "outcome", {"accepted", "origin"}),
         ("roomcast_disconnects_total", "reason", {reason.value for reason in Reason}),
         ("roomcast_messages_dropped_total", "reason", {reason.value for reason in Reason}),

@@ -7,17 +7,18 @@ from roomcast.relay.reasons import Reason
 from tests.idle import idle_counters
 
 DIALECTS = ("rfc6455", "hixie76")
+SPOKEN = (*DIALECTS, "sse")
 
 
 def test_handshakes_are_counted_by_dialect_even_before_there_is_one() -> None:
-    assert set(idle_counters().handshakes) == set(product((*DIALECTS, NO_DIALECT), ("accepted", "origin")))
+    assert set(idle_counters().handshakes) == set(product((*SPOKEN, NO_DIALECT), ("accepted", "origin")))
 
 
 def test_connections_and_their_ends_have_a_dialect_each() -> None:
     counters = idle_counters()
 
-    assert counters.connections == {"rfc6455": 0, "hixie76": 0}
-    assert set(counters.disconnects) == set(product(DIALECTS, Reason))
+    assert counters.connections == {"rfc6455": 0, "hixie76": 0, "sse": 0}
+    assert set(counters.disconnects) == set(product(SPOKEN, Reason))
 
 
 def test_door_may_know_other_reasons_than_rooms_have() -> None:
@@ -26,7 +27,7 @@ def test_door_may_know_other_reasons_than_rooms_have() -> None:
     assert counters.disconnects == {("rfc6455", "gone"): 0, ("hixie76", "gone"): 0}
 
 
-def test_each_dialect_counts_every_opcode_there_could_be_in_a_list_of_its_own() -> None:
+def test_each_dialect_and_no_event_stream_counts_every_opcode_in_a_list_of_its_own() -> None:
     counters = idle_counters()
     counters.frames_received["rfc6455"][0xF] += 1
 

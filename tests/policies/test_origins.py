@@ -1,5 +1,7 @@
 """Which pages may connect: tables of what was confused before, by us or by others."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow, spelled
 
 HOST = "relay.example"
+UNNAMED = "a page of another origin asks, and does not say of which"
 
 
 def judge(allow: list[str], origin: str | None, host: str | None = HOST, scheme: str | None = None) -> Verdict:
@@ -155,6 +158,61 @@ def test_an_opaque_origin_is_not_let_in_by_a_star(origin: str) -> None:
 
     assert not verdict.is_allowed
     assert "must itself be in allow" in verdict.rule
+
+
+SITES = {
+    # The page's site, what else is configured, and the verdict on a request without Origin.
+    "same origin": ("same-origin", {}, Verdict(True, "same_origin = true")),
+    "same origin, where clients without Origin are refused": (
+        "same-origin",
+        {"missing": "refuse"},
+        Verdict(True, "same_origin = true"),
+    ),
+    "same origin, where that does not count": (
+        "same-origin",
+        {"same_origin": False},
+        Verdict(False, "same_origin = false, not in allow"),
+    ),
+    "same origin, where it is listed": (
+        "same-origin",
+        {"same_origin": False, "allow": ["https://relay.example"]},
+        Verdict(True, 'allow "https://relay.example"'),
+    ),
+    "another site": ("cross-site", {}, Verdict(False, UNNAMED)),
+    "another site, though anybody may come": ("cross-site", {"allow": ["*"]}, Verdict(False, UNNAMED)),
+    "another host of the site": ("same-site", {}, Verdict(False, UNNAMED)),
+    "typed by the user": ("none", {}, Verdict(True, 'missing = "allow"')),
+    "typed by the user, where clients without Origin are refused": (
+        "none",
+        {"missing": "refuse"},
+        Verdict(False, 'missing = "refuse"'),
+    ),
+    "no browser, or an old one": (None, {"missing": "refuse"}, Verdict(False, 'missing = "refuse"')),
+    "a word of the future": ("same-planet", {}, Verdict(True, 'missing = "allow"')),
+}
+
+
+@pytest.mark.parametrize(("site", "keys", "verdict"), SITES.values(), ids=SITES)
+def test_request_without_an_origin_is_judged_by_its_site(
+    site: str | None, keys: dict[str, Any], verdict: Verdict
+) -> None:
+    policy = OriginPolicy(**{"allow": [], **keys})
+
+    assert policy.judge(None, host=HOST, scheme=None, site=site) == verdict
+
+
+def test_site_is_not_asked_where_there_is_an_origin() -> None:
+    policy = OriginPolicy(allow=["https://app.example"])
+
+    assert policy.judge("https://app.example", host=HOST, scheme=None, site="cross-site").is_allowed
+    assert not policy.judge("https://evil.example", host=HOST, scheme=None, site="same-origin").is_allowed
+
+
+def test_same_origin_is_by_the_scheme_that_the_client_speaks() -> None:
+    policy = OriginPolicy(allow=["http://localhost:*"], same_origin=False)
+
+    assert policy.judge(None, host="localhost:8080", scheme="http", site="same-origin").is_allowed
+    assert not policy.judge(None, host="localhost:8080", scheme="https", site="same-origin").is_allowed
 
 
 def test_null_and_file_are_listed_apart() -> None:

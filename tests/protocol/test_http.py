@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
@@ -7,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
-from roomcast.protocol.http import HeadDecoder, is_token, response
+from roomcast.protocol.http import GET_AND_OPTIONS, HeadDecoder, is_token, response
 from roomcast.protocol.request import Request
 from tests.protocol.heads import HEAD, HIXIE_KEYS, REFUSED_TOGETHER, with_lines
 
@@ -17,6 +18,7 @@ REFUSED_STARTS = {
     "PROXY header, version 1": (b"PROXY TCP4 203.0.113.9 192.0.2.1 1 2\r\n", 400, "begins with a PROXY header"),
     "PROXY header, version 2": (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 400, "byte 0x0d cannot be in an HTTP method"),
     "POST": (b"POST / HTTP/1.1\r\n", 405, "the method is POST, not GET"),
+    "OPTIONS, where nobody takes it": (b"OPTIONS / HTTP/1.1\r\n", 405, "the method is OPTIONS, not GET"),
     "method in lower case": (b"get / HTTP/1.1\r\n", 405, "the method is get, not GET"),
     "method too long": (b"A" * 17, 400, "the method is longer than 16 bytes"),
     "NUL": (b"\x00", 400, "byte 0x00 cannot be in an HTTP method"),
@@ -48,6 +50,17 @@ REFUSED_REQUEST_LINES = {
     "bare LF": (b"GET / HTTP/1.1\n", "the request line ends with LF, not CRLF"),
     "NUL in the target": (b"GET /\x00 HTTP/1.1\r\n", "the request line holds the control character 0x00"),
     "bare CR": (b"GET /\r HTTP/1.1\r\n", "the request line holds the control character 0x0d"),
+}
+
+REFUSED_OPTIONS = {
+    "POST": (b"POST / HTTP/1.1\r\n", 405, "the method is POST, not GET"),
+    "longer method": (b"OPTIONSX / HTTP/1.1\r\n", 405, "the method is OPTIONSX, not GET"),
+    "tab after the method": (b"OPTIONS\t/ HTTP/1.1\r\n", 400, "byte 0x09 cannot be"),
+    "SIP": (b"OPTIONS sip:relay.example SIP/2.0\r\n", 400, "the request line is not OPTIONS, a path"),
+    "asterisk and more": (b"OPTIONS */ HTTP/1.1\r\n", 400, "the request line is not OPTIONS, a path"),
+    "HTTP/1.0": (b"OPTIONS / HTTP/1.0\r\n", 400, "the version is HTTP/1.0, not HTTP/1.1"),
+    "fragment": (b"OPTIONS /a#b HTTP/1.1\r\n", 400, "the target holds a fragment, or a character"),
+    "asterisk of a GET": (b"GET * HTTP/1.1\r\n", 400, "the request line is not GET, a path"),
 }
 
 REFUSED_HEADER_LINES = {
@@ -171,6 +184,28 @@ def test_request_line_is_refused_before_the_head_ends(line: bytes, message: str)
     assert message in str(error)
     assert error.status == 400
     assert error.fault is HandshakeFault.INVALID_GET_REQUEST
+
+
+@pytest.mark.parametrize(("line", "status", "message"), REFUSED_OPTIONS.values(), ids=REFUSED_OPTIONS)
+def test_request_line_is_held_to_the_same_rules_where_options_is_taken_too(
+    line: bytes, status: int, message: str
+) -> None:
+    with pytest.raises(HandshakeError, match=re.escape(message)) as caught:
+        HeadDecoder(16384, 100, GET_AND_OPTIONS).receive(line)
+
+    assert caught.value.status == status
+    assert caught.value.fault is HandshakeFault.INVALID_GET_REQUEST
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [7], [8], list(range(100))])
+@pytest.mark.parametrize(("method", "target"), [("GET", "/a?b"), ("OPTIONS", "/a?b"), ("OPTIONS", "*")])
+def test_request_says_by_which_method_it_was_made(method: str, target: str, cuts: list[int]) -> None:
+    decoder = HeadDecoder(16384, 100, GET_AND_OPTIONS)
+    head = f"\r\n{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+    [request] = filter(None, map(decoder.receive, pieces(head, cuts)))
+
+    assert (request.method, request.target) == (method, target)
 
 
 # The last is all that browsers leave as it is, beyond RFC 3986.
@@ -301,6 +336,12 @@ def test_arbitrary_bytes_raise_nothing_but_a_handshake_error(data: bytes, cuts: 
 def test_response_is_a_whole_answer_after_which_the_connection_is_closed() -> None:
     assert response(403, [("Content-Type", "text/plain")], b"no\n") == (
         b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n"
+    )
+
+
+def test_response_without_content_has_no_length() -> None:
+    assert response(204, [("Vary", "Origin")]) == (
+        b"HTTP/1.1 204 No Content\r\nVary: Origin\r\nConnection: close\r\n\r\n"
     )
 
 

@@ -109,6 +109,12 @@ def test_empty_body_and_the_eight_bytes_may_be_announced(lines: bytes) -> None:
     assert parse(with_lines(lines)).get("content-length") in ("0", "8")
 
 
+def test_eight_bytes_are_announced_by_a_get_only() -> None:
+    head = with_lines(HIXIE_KEYS + b"Content-Length: 8\r\n").replace(b"GET", b"OPTIONS")
+
+    assert "Content-Length is neither 0 nor" in str(refusal(head))
+
+
 def test_refusal_by_h11_does_not_carry_its_cause() -> None:
     error = refusal(with_lines(b"Content-Length: hunter2\r\n"))
 

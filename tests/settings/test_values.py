@@ -112,9 +112,9 @@ def test_item_of_a_list_that_may_be_secret_is_not_repeated_in_the_error() -> Non
     assert "confidential" not in refusal(OriginPatterns, "confidential,confidential")
 
 
-def test_protocols_are_any_of_the_two() -> None:
-    assert accepted(Protocols, "hixie76") == ("hixie76",)
-    assert "'rfc6455' or 'hixie76'" in refusal(Protocols, ["hybi10"])
+def test_protocols_are_any_of_the_three() -> None:
+    assert accepted(Protocols, "hixie76,sse") == ("hixie76", "sse")
+    assert "'rfc6455', 'hixie76' or 'sse'" in refusal(Protocols, ["hybi10"])
 
 
 def test_at_least_one_protocol_is_spoken() -> None:

@@ -13,6 +13,7 @@ import gevent
 from roomcast.metrics import TransportCounters
 from roomcast.policies.forwarded import Forwarding, TrustedProxies
 from roomcast.policies.limits import AddressCounts
+from roomcast.protocol import event_stream
 from roomcast.protocol.handshake import Dialect
 from roomcast.server import build_policies
 from roomcast.transport.admission import Outcome
@@ -34,6 +35,22 @@ _NO_LIMITS = HandshakeLimits(
 )
 
 NOBODY_IS_TRUSTED = Forwarding(TrustedProxies([]))
+
+
+class FailingClock:
+    """A clock that fails once, when it was told to."""
+
+    def __init__(self) -> None:
+        self._will_fail = False
+
+    def fail_next(self) -> None:
+        self._will_fail = True
+
+    def __call__(self) -> float:
+        if self._will_fail:
+            self._will_fail = False
+            raise RuntimeError("it is a quarter past s3cr3t")
+        return monotonic()
 
 
 class Entrance:
@@ -60,7 +77,7 @@ class Entrance:
     ) -> None:
         self.diary = Diary()
         self.journal = self.diary.journal
-        self.counters = TransportCounters(list(Dialect), list(Outcome))
+        self.counters = TransportCounters(list(Dialect), list(Outcome), streams=[event_stream.NAME])
         self.visitors = ExitStack()
         self._relay = relay
         reports = Reports((), self.counters, self.journal, clock)

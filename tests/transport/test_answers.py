@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.event_source import stream_head
 from tests.running import Relay, Serve, open_descriptors
 from tests.transport.answers import check_answer
 from tests.transport.rooms import LOBBY
@@ -28,6 +29,10 @@ UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
 KEY, VERSION = f"Sec-WebSocket-Key: {RFC6455_KEY}", "Sec-WebSocket-Version: 13"
 KEYS = (f"Sec-WebSocket-Key1: {KEY1}", f"Sec-WebSocket-Key2: {KEY2}")
 ORIGIN = "Origin: http://relay.example"
+
+
+ADD_SSE = 'add "sse" to [server] protocols'
+OPTIONS = get(LOBBY).replace(b"GET", b"OPTIONS")
 
 
 class Refused(NamedTuple):
@@ -126,6 +131,19 @@ REFUSALS = {
         b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method", "the method is POST, not GET", headers=GET_ONLY
     ),
     "HEAD": Refused(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method", "the method is HEAD", headers=GET_ONLY),
+    "OPTIONS": Refused(OPTIONS, 405, "method", "the method is OPTIONS, which is for pages", headers=GET_ONLY),
+    "OPTIONS of nothing": Refused(
+        OPTIONS.replace(b"/rooms/lobby", b"*"), 405, "method", "the method is OPTIONS", headers=GET_ONLY
+    ),
+    "event stream, where there are none": Refused(
+        stream_head(),
+        426,
+        "not_upgrade",
+        "open it as a WebSocket",
+        hint=ADD_SSE,
+        headers=IN_VERSION_13,
+        settings=RFC6455_ONLY,
+    ),
     "TLS": Refused(b"\x16\x03\x01\x02\x00\x01", 400, "malformed", "the first byte is 0x16, a TLS handshake"),
     "HTTP/2": Refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "malformed", "the connection begins as HTTP/2"),
     "HTTP/1.0": Refused(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n", 400, "malformed", "the version is HTTP/1.0"),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import pytest
 
 from roomcast.transport.answers import Page
 from tests.running import Serve
-from tests.transport.entrance import Entrance, entrance
+from tests.transport.entrance import Entrance, FailingClock, entrance
 from tests.transport.rooms import LOBBY, rooms
 from tests.wire import BINARY, frame, get, shake_hands_hixie76, shake_hands_rfc6455
 
@@ -91,22 +89,6 @@ def test_peers_that_are_proxies_are_not_counted(serve: Serve, address: str) -> N
 
 
 # --- faults of ours
-
-
-class FailingClock:
-    """A clock that fails once, when it was told to."""
-
-    def __init__(self) -> None:
-        self._will_fail = False
-
-    def fail_next(self) -> None:
-        self._will_fail = True
-
-    def __call__(self) -> float:
-        if self._will_fail:
-            self._will_fail = False
-            raise RuntimeError("it is a quarter past s3cr3t")
-        return monotonic()
 
 
 def test_fault_of_ours_in_a_handshake_is_500_and_says_where_but_not_what(serve: Serve) -> None:

@@ -82,7 +82,12 @@ class RelayCollector(Collector):
 
     def _connections(self) -> Iterator[Metric]:
         counters = self._counters
-        yield _gauge("roomcast_connections", "Open WebSocket connections.", ["dialect"], counters.connections)
+        yield _gauge(
+            "roomcast_connections",
+            "Open connections of members: WebSockets, and event streams (sse).",
+            ["dialect"],
+            counters.connections,
+        )
         yield GaugeMetricFamily(
             "roomcast_connections_limit", "Connections above which newcomers get 503.", counters.connections_limit
         )
@@ -105,7 +110,7 @@ class RelayCollector(Collector):
         )
         yield _histogram(
             "roomcast_handshake_duration_seconds",
-            "From accepting a connection to its 101, in seconds.",
+            "From accepting a connection to its 101, or the 200 of its event stream, in seconds.",
             counters.handshake_duration,
         )
         yield CounterMetricFamily(

@@ -43,6 +43,7 @@ class TransportCounters:
         dialects: The values of the label ``dialect``.
         outcomes: How a handshake can end: the values of the label ``outcome``.
         reasons: Why a connection can end: the values of the label ``reason``.
+        streams: What is spoken beside the dialects, and has no frames; more values of ``dialect``.
     """
 
     __slots__ = (
@@ -70,15 +71,21 @@ class TransportCounters:
     )
 
     def __init__(
-        self, dialects: Iterable[str], outcomes: Iterable[str], reasons: Iterable[str] = tuple(Reason)
+        self,
+        dialects: Iterable[str],
+        outcomes: Iterable[str],
+        reasons: Iterable[str] = tuple(Reason),
+        *,
+        streams: Iterable[str] = (),
     ) -> None:
         dialects = tuple(dialects)
-        self.connections = dict.fromkeys(dialects, 0)
+        spoken = (*dialects, *streams)
+        self.connections = dict.fromkeys(spoken, 0)
         self.connections_limit = 0
         self.connection_duration = Histogram(_CONNECTION_BOUNDS_S)
-        self.handshakes = dict.fromkeys(product((*dialects, NO_DIALECT), outcomes), 0)
+        self.handshakes = dict.fromkeys(product((*spoken, NO_DIALECT), outcomes), 0)
         self.handshake_duration = Histogram(_HANDSHAKE_BOUNDS_S)
-        self.disconnects = dict.fromkeys(product(dialects, reasons), 0)
+        self.disconnects = dict.fromkeys(product(spoken, reasons), 0)
         # By opcode: the protocol adds to these lists itself, one for all connections of a dialect.
         self.frames_received = {dialect: [0] * 16 for dialect in dialects}
         self.frames_sent = {dialect: [0] * 16 for dialect in dialects}

@@ -5,6 +5,10 @@ header which page it was; refusing the strange ones is the server's part. This
 protects the users of browsers, whose cookies and networks a strange page would
 use. It does not protect rooms: a client that is no browser sends what it likes.
 
+A WebSocket's handshake always has an Origin, if a page made it. Another GET has none in
+two cases: the page is of the host that it asks, or it does not want to read the answer
+(an image, a script). ``Sec-Fetch-Site``, which no page can set, tells the two apart.
+
 Three kinds of Origin are told apart, and each has a rule of its own:
 
 * ``scheme://host[:port]`` names a page's origin and is compared part by part.
@@ -14,7 +18,8 @@ Three kinds of Origin are told apart, and each has a rule of its own:
 * Anything else was sent by no browser (websocket-client of 2011 leaves out the
   scheme). Only ``*`` lets it in.
 
-Sources: RFC 6454, section 7; RFC 6455, section 10.2.
+Sources: RFC 6454, section 7; RFC 6455, section 10.2; Fetch (fetch.spec.whatwg.org), "append
+a request Origin header"; Fetch Metadata Request Headers (W3C), section 2.3.
 """
 
 from collections.abc import Sequence
@@ -47,10 +52,14 @@ class Verdict:
     rule: str
 
 
+# "none", the last of them, is a user who typed the address (Fetch Metadata, 2.3): no page.
+_OTHER_SITES = frozenset(("cross-site", "same-site"))
+
 _SAME_ORIGIN = Verdict(True, "same_origin = true")
 _OPEN = Verdict(True, 'allow "*"')
 _OPAQUE_REFUSED = Verdict(False, 'null, or one without a host, must itself be in allow: "*" is not enough')
 _MALFORMED = Verdict(False, RULE)
+_UNNAMED = Verdict(False, "a page of another origin asks, and does not say of which")
 _UNLISTED = Verdict(False, "not same_origin, not in allow")
 _UNLISTED_SAME_ORIGIN_OFF = Verdict(False, "same_origin = false, not in allow")
 
@@ -95,7 +104,7 @@ class OriginPolicy:
         """Whether ``*`` is listed, which deserves a warning at start."""
         return self._allowlist.is_open
 
-    def judge(self, origin: str | None, *, host: str | None, scheme: str | None) -> Verdict:
+    def judge(self, origin: str | None, *, host: str | None, scheme: str | None, site: str | None = None) -> Verdict:
         """Say whether a page of this origin may connect. Never raises, whatever the client sent.
 
         Args:
@@ -104,9 +113,11 @@ class OriginPolicy:
             host: The Host header, None if there is none.
             scheme: ``http`` or ``https``, as browsers reach this relay; None
                 where that is not known, as behind a proxy that may end TLS.
+            site: The Sec-Fetch-Site header of a request that is no handshake of a
+                WebSocket; None if there is none.
         """
         if origin is None:
-            return self._missing
+            return self._judge_unsaid(host, scheme, site)
         if is_opaque(origin):
             return self._judge_opaque(origin)
         try:
@@ -119,6 +130,18 @@ class OriginPolicy:
         if entry is not None:
             return Verdict(True, f'allow "{entry}"')
         return _OPEN if self.is_open else self._unlisted
+
+    def _judge_unsaid(self, host: str | None, scheme: str | None, site: str | None) -> Verdict:
+        if site in _OTHER_SITES:
+            return _UNNAMED
+        if site != "same-origin":
+            # A client that is no browser, an old one, or a page that is no longer safe
+            # from others: browsers send it only where there is TLS, or to this machine.
+            return self._missing
+        if self._may_be_same:
+            return _SAME_ORIGIN
+        # Its Origin would be our own, which may still be listed.
+        return self.judge(f"{scheme or 'https'}://{host}", host=host, scheme=scheme)
 
     def _judge_opaque(self, origin: str) -> Verdict:
         if not self._allowlist.lists_opaque(origin):

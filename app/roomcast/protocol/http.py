@@ -1,8 +1,8 @@
 """The head of an HTTP request, line by line, and whole answers other than 101.
 
-The public door takes GET only, so nothing here reads a body: a head ends at
-its blank line, and what follows is the dialect's (the eight bytes of hixie-76,
-frames that a hasty client sent along).
+The public door takes GET, and OPTIONS where a browser asks whether it may; so nothing
+here reads a body: a head ends at its blank line, and what follows is the dialect's (the
+eight bytes of hixie-76, frames that a hasty client sent along).
 
 h11 parses the head (``request.py``), but is more lenient than a door to the
 internet should be: it takes LF for CRLF, joins folded lines (which collapses the
@@ -21,7 +21,7 @@ Source: RFC 9110 and RFC 9112.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 
 from roomcast.protocol.errors import HandshakeError, HandshakeFault
@@ -38,12 +38,19 @@ _NO_METHODS = (b"PRI", b"PROXY")
 
 _BAD_GET = HandshakeFault.INVALID_GET_REQUEST
 
-# Origin form only: the others are for proxies, and an absolute target could
-# name another host than Host does. Not only the characters of RFC 3986: browsers
-# leave some others as they are, fewer in a path than in a query (WHATWG URL). What
-# no client leaves (quotes, angle brackets, the '#' of a fragment) is refused.
-_REQUEST_LINE = re.compile(rb"GET /[!$-;=@-Z\[\]^_a-z|~]*(?:\?[!$-;=?-~]*)? HTTP/1\.1\r\n")
-_NOT_ENCODED = re.compile(rb"GET /[!-~]* HTTP/1\.1\r\n")
+GET_ONLY = frozenset((b"GET",))
+"""What is taken by whoever only shakes hands."""
+
+GET_AND_OPTIONS = GET_ONLY | {b"OPTIONS"}
+"""And by a door that pages may read from."""
+
+# Origin form only, and "*", which only OPTIONS may name (RFC 9112, 3.2.4): the others are
+# for proxies, and an absolute target could name another host than Host does. Not
+# only the characters of RFC 3986: browsers leave some others as they are, fewer in a
+# path than in a query (WHATWG URL). What no client leaves (quotes, angle brackets,
+# the '#' of a fragment) is refused.
+_REQUEST_LINE = re.compile(rb"(?:OPTIONS \*|(?:GET|OPTIONS) /[!$-;=@-Z\[\]^_a-z|~]*(?:\?[!$-;=?-~]*)?) HTTP/1\.1\r\n")
+_NOT_ENCODED = re.compile(rb"(?:GET|OPTIONS) /[!-~]* HTTP/1\.1\r\n")
 _VERSION = re.compile(rb" HTTP/(?!1\.1\r\n)\d\.\d\r\n\Z")
 _FIELD_LINE = re.compile(rb"[" + re.escape(_TOKEN) + rb"]+:[\t -~\x80-\xff]*\r\n")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -59,15 +66,27 @@ class HeadDecoder:
         head_max_bytes: The longest head, its blank line included. Nothing is
             kept beyond it but what arrived in the same ``receive``.
         headers_max: The most header lines; the request line is not one.
+        methods: Those that are taken: GET, OPTIONS, or both.
     """
 
-    __slots__ = ("_buffer", "_head_max_bytes", "_headers_max", "_is_get", "_line_start", "_lines", "_searched", "rest")
+    __slots__ = (
+        "_buffer",
+        "_head_max_bytes",
+        "_headers_max",
+        "_line_start",
+        "_lines",
+        "_method",
+        "_methods",
+        "_searched",
+        "rest",
+    )
 
-    def __init__(self, head_max_bytes: int, headers_max: int) -> None:
+    def __init__(self, head_max_bytes: int, headers_max: int, methods: Collection[bytes] = GET_ONLY) -> None:
         self._head_max_bytes = head_max_bytes
         self._headers_max = headers_max
         self._buffer = bytearray()
-        self._is_get = False
+        self._methods = methods
+        self._method = ""
         self._lines = 0
         self._line_start = 0
         self._searched = 0
@@ -82,7 +101,7 @@ class HeadDecoder:
                 breaks a rule. The decoder is of no use afterwards.
         """
         self._buffer += data
-        if not (self._is_get or self._starts_as_get()):
+        if not (self._method or self._has_method()):
             return None
         while (line_feed := self._buffer.find(b"\n", self._searched, self._head_max_bytes)) >= 0:
             start, self._line_start = self._line_start, line_feed + 1
@@ -98,7 +117,7 @@ class HeadDecoder:
         self._searched = len(self._buffer)
         return None
 
-    def _starts_as_get(self) -> bool:
+    def _has_method(self) -> bool:
         """Judge the first bytes as soon as they tell anything; False until then.
 
         Whoever speaks another protocol (TLS, HTTP/2) may wait for our answer
@@ -109,12 +128,12 @@ class HeadDecoder:
         method = start[: len(start) - len(start.lstrip(_TOKEN))]
         if start == b"\r" or (start == method and len(start) <= _METHOD_MAX_BYTES):
             return False
-        if method == b"GET" and start[3:4] == b" ":
+        if method in self._methods and start[len(method) :].startswith(b" "):
             # "a server that is expecting to receive and parse a request-line
             # SHOULD ignore at least one empty line (CRLF) received prior to
             # the request-line" (RFC 9112, 2.2). We ignore exactly one.
             del self._buffer[:skipped]
-            self._is_get = True
+            self._method = method.decode()
             return True
         raise _refusal_of_start(start, method)
 
@@ -122,7 +141,7 @@ class HeadDecoder:
         self._lines += 1
         if self._lines == 1:
             if not _REQUEST_LINE.fullmatch(self._buffer, start, end):
-                raise HandshakeError(_fault_of_request_line(self._buffer[start:end]), fault=_BAD_GET)
+                raise HandshakeError(_fault_of_request_line(self._buffer[start:end], self._method), fault=_BAD_GET)
         elif self._lines > self._headers_max + 1:
             text = f"the head has more lines than headers_max = {self._headers_max}"
             raise HandshakeError(text, status=431, limit="headers_max")
@@ -151,18 +170,30 @@ def response(status: int, headers: Iterable[tuple[str, str]] = (), body: bytes =
     Raises:
         ValueError: If a name or a value could end its line and begin another.
     """
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    headers = tuple(headers)
     connection = "close"
+    if any(name.lower() == "upgrade" for name, _ in headers):
+        # "A sender of Upgrade MUST also send an "Upgrade" connection
+        # option in the Connection header field" (RFC 9110, 7.8).
+        connection = "close, Upgrade"
+    # "A server MUST NOT send a Content-Length header field in any response with a
+    # status code of … 204 (No Content)" (RFC 9110, 8.6).
+    length = () if status == HTTPStatus.NO_CONTENT else (("Content-Length", str(len(body))),)
+    return head(status, (*headers, *length, ("Connection", connection))) + body
+
+
+def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return the head of an answer, with these headers and no others.
+
+    Raises:
+        ValueError: As ``response``.
+    """
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
     for name, value in headers:
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
             raise ValueError(f"header {name!r} would not stay on its line: {value!r}")
-        if name.lower() == "upgrade":
-            # "A sender of Upgrade MUST also send an "Upgrade" connection
-            # option in the Connection header field" (RFC 9110, 7.8).
-            connection = "close, Upgrade"
         lines.append(f"{name}: {value}")
-    lines += [f"Content-Length: {len(body)}", f"Connection: {connection}", "\r\n"]
-    return "\r\n".join(lines).encode("latin-1") + body
+    return "\r\n".join((*lines, "\r\n")).encode("latin-1")
 
 
 def _refusal_of_start(start: bytes, method: bytes) -> HandshakeError:
@@ -183,14 +214,15 @@ def _refusal_of_start(start: bytes, method: bytes) -> HandshakeError:
     return HandshakeError(message, fault=_BAD_GET)
 
 
-def _fault_of_request_line(line: bytearray) -> str:
+def _fault_of_request_line(line: bytearray, method: str) -> str:
     if fault := _fault_of_line(line):
         return f"the request line {fault}"
     if version := _VERSION.search(line):
         return f"the version is {version[0].decode().strip()}, not HTTP/1.1"
     if _NOT_ENCODED.fullmatch(line):
         return "the target holds a fragment, or a character that is percent-encoded in a target"
-    return "the request line is not GET, a path that begins with a slash, and HTTP/1.1, with one space between them"
+    what = f"{method}, a path that begins with a slash, and HTTP/1.1, with one space between them"
+    return f"the request line is not {what}"
 
 
 def _fault_of_line(line: bytearray) -> str | None:

@@ -36,21 +36,31 @@ _PORT_MAX = 65535
 # Two of these, and two readers of one head (a proxy and us) may each believe
 # another one. Host is counted apart, for it must not be missing either.
 _KEY3_HEADERS = frozenset(("sec-websocket-key1", "sec-websocket-key2"))
-_AT_MOST_ONCE = _KEY3_HEADERS | {"origin", "upgrade", "sec-websocket-key", "sec-websocket-version"}
+_AT_MOST_ONCE = _KEY3_HEADERS | {
+    "access-control-request-method",
+    "last-event-id",
+    "origin",
+    "sec-fetch-site",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "upgrade",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A GET whose head kept all the rules.
+    """A request whose head kept all the rules.
 
     Attributes:
         target: The request target, in origin form, as it was sent.
         headers: Names in lower case, and values without the blanks around them
             but otherwise byte for byte (one character each, Latin-1).
+        method: ``GET`` or ``OPTIONS``.
     """
 
     target: str
     headers: tuple[tuple[str, str], ...]
+    method: str = "GET"
 
     @property
     def path(self) -> str:
@@ -105,7 +115,7 @@ def parse(head: bytes) -> Request:
         # Without the cause: h11 quotes headers, and errors reach logs.
         raise _refusal_by_h11(len(_HOST_LINE.findall(head))) from None
     headers = tuple((name.decode(), value.decode("latin-1")) for name, value in event.headers)
-    request = Request(event.target.decode(), headers)
+    request = Request(event.target.decode(), headers, event.method.decode())
     _check_headers(request, head)
     return request
 
@@ -128,7 +138,7 @@ def _check_headers(request: Request, head: bytes) -> None:
             seen.add(name)
     if not _is_host(request.host):
         raise HandshakeError("the Host header is not a name or an address, and perhaps a port")
-    _check_no_body(request, head, may_announce_key3=seen >= _KEY3_HEADERS)
+    _check_no_body(request, head, may_announce_key3=request.method == "GET" and seen >= _KEY3_HEADERS)
 
 
 def _check_no_body(request: Request, head: bytes, *, may_announce_key3: bool) -> None:

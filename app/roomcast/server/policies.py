@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from roomcast.policies.forwarded import Forwarding, TrustedProxies
 from roomcast.policies.origins import OriginPolicy
 from roomcast.policies.templates import Template
-from roomcast.protocol.handshake import Dialect
 from roomcast.relay.rules import RoomRules
 from roomcast.settings import RoomSettings, Settings
 from roomcast.transport.admission import Admission, Outcome, Refusal, RoomTemplate
@@ -33,7 +32,7 @@ def build_policies(settings: Settings) -> Admission:
     return Admission(
         [_room_template(room.inherit(settings.limits), settings) for room in settings.rooms],
         hosts=settings.server.hosts,
-        dialects=[Dialect(name) for name in settings.server.protocols],
+        protocols=settings.server.protocols,
     )
 
 

@@ -13,6 +13,7 @@ from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Processor, address_for_logs, fault
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
+from roomcast.protocol import event_stream
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.budget import Budget
 from roomcast.relay.history import Histories
@@ -64,7 +65,7 @@ class Server:
         report_faults(journal)
         self.admission = build_policies(settings)
         self.forwarding = build_forwarding(settings)
-        self.counters = TransportCounters(list(Dialect), list(Outcome))
+        self.counters = TransportCounters(list(Dialect), list(Outcome), streams=[event_stream.NAME])
         self._memory = find_memory_limit()
         self.hub = Hub(
             broker=lambda deliver: MemoryBroker(deliver, new_epoch(), time.time),

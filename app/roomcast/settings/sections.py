@@ -51,8 +51,8 @@ class ServerSettings(Section):
     """TCP port; 0 takes any free one."""
     hosts: ServedHosts = ()
     """Host names that are served; empty serves any."""
-    protocols: Protocols = ("rfc6455", "hixie76")
-    """The dialects that are spoken."""
+    protocols: Protocols = ("rfc6455", "hixie76", "sse")
+    """What is spoken: the dialects of WebSocket, and event streams."""
     trusted_proxies: Networks = ()
     """Networks and addresses of proxies, or unix:, that are believed when they say for whom they speak."""
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"

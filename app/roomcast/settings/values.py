@@ -132,7 +132,7 @@ ServedHost = Annotated[str, AfterValidator(check_served_host)]
 ServedHosts = Annotated[tuple[ServedHost, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
-Protocol = Literal["rfc6455", "hixie76"]
+Protocol = Literal["rfc6455", "hixie76", "sse"]
 Protocols = Annotated[
     tuple[Protocol, ...], BeforeValidator(parse_list), AfterValidator(check_distinct), Field(min_length=1)
 ]

@@ -12,12 +12,14 @@ from enum import StrEnum
 from roomcast.policies.hosts import ServedHosts
 from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow, spelled
 from roomcast.policies.templates import RoomNameError, Template, Templates, room_name
+from roomcast.protocol import event_stream
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.rules import RoomRules
 
 # Seconds. Long enough that a full relay is not asked again by all at once, and
 # short enough that a page comes back by itself.
 RETRY_LATER = (("Retry-After", "5"),)
+_ASK_TO_UPGRADE = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
 
 
 class Outcome(StrEnum):
@@ -26,6 +28,8 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     PAGE = "page"
     """A plain answer to a plain question: the page, readiness."""
+    PREFLIGHT = "preflight"
+    """A browser asked whether a page may read an event stream, and it may."""
     GONE = "gone"
     """The client left before its handshake was done."""
     TLS = "tls"
@@ -132,12 +136,12 @@ class Admission:
     """
 
     def __init__(
-        self, templates: Sequence[RoomTemplate], *, hosts: Sequence[str] = (), dialects: Collection[Dialect]
+        self, templates: Sequence[RoomTemplate], *, hosts: Sequence[str] = (), protocols: Collection[str]
     ) -> None:
         self._templates = Templates([template.template for template in templates])
         self._by_name = {template.name: template for template in templates}
         self._hosts = ServedHosts(hosts)
-        self._dialects = frozenset(dialects)
+        self._protocols = frozenset(protocols)
 
     @property
     def templates(self) -> Collection[RoomTemplate]:
@@ -157,19 +161,25 @@ class Admission:
                 hint=f'add "{host}" to [server] hosts, or empty it to serve any',
             )
 
+    def speaks(self, protocol: str) -> bool:
+        """Whether this is spoken here: a dialect, or event streams."""
+        return protocol in self._protocols
+
     def check_dialect(self, dialect: Dialect) -> None:
         """Refuse a dialect that is not spoken here."""
-        if dialect not in self._dialects:
+        if not self.speaks(dialect):
             raise Refusal(
                 426,
                 Outcome.DIALECT,
                 f"{dialect} is not spoken here",
-                headers=(("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
+                headers=_ASK_TO_UPGRADE,
                 hint=f'add "{dialect}" to [server] protocols',
             )
 
-    def admit(self, path: str, *, origin: str | None, host: str | None, scheme: str | None) -> Admitted:
-        """Find the room that a path names, and judge the origin.
+    def admit(
+        self, path: str, *, origin: str | None, host: str | None, scheme: str | None, site: str | None = None
+    ) -> Admitted:
+        """Find the room that a path names, and judge the origin; see ``OriginPolicy.judge`` for what is asked of it.
 
         Raises:
             Refusal: 400 for what can be no room's name, 404 for a path that
@@ -186,10 +196,21 @@ class Admission:
         if matched is None:
             raise self._no_room()
         template = self._by_name[matched.name]
-        verdict = template.origins.judge(origin, host=host, scheme=scheme)
+        verdict = template.origins.judge(origin, host=host, scheme=scheme, site=site)
         if not verdict.is_allowed and template.origins.enforce:
             raise _origin_refusal(origin, room, template, verdict)
         return Admitted(room, template, verdict)
+
+    def no_upgrade(self, *, wants_stream: bool) -> Refusal:
+        """Return the answer to one who may enter, and does not say how: by an upgrade, or as an event stream."""
+        also = ", or as an event stream" if self.speaks(event_stream.NAME) else ""
+        return Refusal(
+            426,
+            Outcome.NOT_UPGRADE,
+            f"this is a room: open it as a WebSocket{also}",
+            headers=_ASK_TO_UPGRADE,
+            hint=f'add "{event_stream.NAME}" to [server] protocols' if wants_stream else "",
+        )
 
     def _no_room(self) -> Refusal:
         paths = ", ".join(template.template.path for template in self.templates)

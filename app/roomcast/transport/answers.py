@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from roomcast.metrics import NO_DIALECT
 from roomcast.policies.hits import Action
 from roomcast.policies.origins import spelled
+from roomcast.protocol.cors import Headers
 from roomcast.protocol.http import response
 from roomcast.protocol.request import Request
 from roomcast.transport.admission import Outcome, Refusal
@@ -44,6 +45,11 @@ class Answers:
         """Answer a plain question."""
         visitor.send(response(200, page.headers, page.body))
         self.count(visitor, Outcome.PAGE)
+
+    def permit(self, visitor: Visitor, headers: Headers) -> None:
+        """Answer a browser that asks whether a page may: it may."""
+        visitor.send(response(204, headers))
+        self.count(visitor, Outcome.PREFLIGHT)
 
     def refuse(self, visitor: Visitor, request: Request | None, refusal: Refusal) -> None:
         """Say no, and to whom: count it, log it, and send it where the visitor can still understand it."""

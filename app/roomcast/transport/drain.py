@@ -60,7 +60,7 @@ class Drain:
                 break
             for member in members[start : start + per_slot]:
                 back_s = max(deadline - self._clock(), 0.0) + self._dice() * window_s
-                member.dismiss(Reason.RESTART, f"retry_after_ms={round(back_s * 1000)}")
+                member.dismiss(Reason.RESTART, retry_after_ms=round(back_s * 1000))
             gevent.sleep(_SLOT_S)
         while len(self._members) and not self._is_over(deadline):
             gevent.sleep(_SLOT_S)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import gevent
 
 from roomcast.logs import fault
-from roomcast.protocol import hixie76
+from roomcast.protocol import cors, event_stream, hixie76
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise, subprotocol
-from roomcast.protocol.http import HeadDecoder
+from roomcast.protocol.http import GET_AND_OPTIONS, HeadDecoder
 from roomcast.protocol.json_messages import SUBPROTOCOL
 from roomcast.protocol.request import Request
 from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
@@ -25,6 +25,7 @@ from roomcast.transport.answers import Answers, Page
 from roomcast.transport.introduction import Introduction
 from roomcast.transport.joining import Joining
 from roomcast.transport.membership import Membership
+from roomcast.transport.streaming import Streaming, wish_of
 from roomcast.transport.tls import TlsError, TlsServer
 from roomcast.transport.visitor import NotTlsError, Visitor
 from roomcast.transport.wishes import parse_wish
@@ -86,6 +87,8 @@ class Entry:
         self._answers = Answers(membership)
         self._introduction = Introduction(forwarding, membership.places)
         self._joining = Joining(membership, formats, admission.templates, is_tls=tls is not None)
+        self._streaming = Streaming(membership, is_tls=tls is not None)
+        self._speaks_streams = admission.speaks(event_stream.NAME)
         self._tls = tls
         self._turned_away = 0
 
@@ -129,7 +132,7 @@ class Entry:
 
     def _try_to_shake_hands(self, visitor: Visitor) -> bool:
         """Make a member of it, or send the answer that says why not. Returns whether it is one."""
-        heads = HeadDecoder(self._limits.head_max_bytes, self._limits.headers_max)
+        heads = HeadDecoder(self._limits.head_max_bytes, self._limits.headers_max, GET_AND_OPTIONS)
         request: Request | None = None
         deadline = gevent.Timeout.start_new(self._limits.handshake_timeout_s)
         try:
@@ -173,12 +176,14 @@ class Entry:
         visitor.may_answer = True
 
     def _answer(self, visitor: Visitor, request: Request, rest: bytes) -> bool:
-        """Answer a request whose head is whole. Returns whether the answer was a 101."""
+        """Answer a request whose head is whole. Returns whether it made a member."""
+        if request.method == "OPTIONS":
+            self._answer_preflight(visitor, request)
+            return False
         dialect = visitor.dialect = recognise(request)
         self._admission.check_host(request.host, request.path)
         if dialect is None:
-            self._answer_plain(visitor, request)
-            return False
+            return self._answer_plain(visitor, request, rest)
         self._admission.check_dialect(dialect)
         wish = parse_wish(request)
         admitted = self._admit(visitor, request, wish)
@@ -189,17 +194,32 @@ class Entry:
             head, rest = self._finish_hixie76(visitor, request, head, rest)
             # Others may have come while we waited for the eight bytes.
             self._check_capacity(admitted, wish)
-        self._membership.counters.handshake_duration.observe(self._membership.clock() - visitor.now_s)
-        self._answers.count(visitor, Outcome.ACCEPTED)
+        self._accepted(visitor)
         self._joining.join(visitor, self._formats.find(dialect, agreement, is_json=is_json), admitted, wish, head, rest)
         return True
 
+    def _accepted(self, visitor: Visitor) -> None:
+        self._membership.counters.handshake_duration.observe(self._membership.clock() - visitor.now_s)
+        self._answers.count(visitor, Outcome.ACCEPTED)
+
     def _admit(self, visitor: Visitor, request: Request, wish: Wish) -> Admitted:
         """Ask the policies and the limits. Raises Refusal."""
-        admitted = self._admission.admit(request.path, origin=request.origin, host=request.host, scheme=visitor.scheme)
+        admitted = self._judge(visitor, request)
+        self._check_capacity(admitted, wish)
+        return admitted
+
+    def _judge(self, visitor: Visitor, request: Request) -> Admitted:
+        """Ask the policies. Raises Refusal."""
+        admitted = self._admission.admit(
+            request.path,
+            origin=request.origin,
+            host=request.host,
+            scheme=visitor.scheme,
+            # A handshake of a page always has an Origin: what else would be said of it counts for nothing.
+            site=request.get("sec-fetch-site") if visitor.dialect == event_stream.NAME else None,
+        )
         if not admitted.verdict.is_allowed and visitor.dialect is not None:
             self._answers.report_origin(visitor, request, admitted.verdict.rule)
-        self._check_capacity(admitted, wish)
         return admitted
 
     def _check_capacity(self, admitted: Admitted, wish: Wish) -> None:
@@ -228,22 +248,44 @@ class Entry:
         token = hixie76.challenge_response(key1, key2, rest[: hixie76.KEY3_SIZE])
         return head + token, rest[hixie76.KEY3_SIZE :]
 
-    def _answer_plain(self, visitor: Visitor, request: Request) -> None:
-        """Answer a GET that asks for no WebSocket: a page, a probe, or what an upgrade would be told."""
+    def _answer_plain(self, visitor: Visitor, request: Request, rest: bytes) -> bool:
+        """Answer a GET that asks for no WebSocket: a page, a probe, a stream, or what an upgrade would be told.
+
+        Returns:
+            Whether it made a member.
+        """
         if request.path == "/":
             self._answers.show(visitor, self._page)
         elif request.path == _READY_PATH:
             if self._membership.counters.is_draining:
                 raise _DRAINING
             self._answers.show(visitor, _READY)
+        elif self._speaks_streams and event_stream.is_wanted(request):
+            self._begin_stream(visitor, request, rest)
+            return True
         else:
             self._admit(visitor, request, parse_wish(request))
-            raise Refusal(
-                426,
-                Outcome.NOT_UPGRADE,
-                "this is a room: open it as a WebSocket",
-                headers=(("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
-            )
+            raise self._admission.no_upgrade(wants_stream=event_stream.is_wanted(request))
+        return False
+
+    def _begin_stream(self, visitor: Visitor, request: Request, rest: bytes) -> None:
+        """Let in one that will only read. Raises Refusal. Nothing here waits."""
+        visitor.dialect = event_stream.NAME
+        wish = wish_of(request)
+        admitted = self._admit(visitor, request, wish)
+        self._accepted(visitor)
+        self._streaming.join(visitor, request, admitted, wish, rest)
+
+    def _answer_preflight(self, visitor: Visitor, request: Request) -> None:
+        """Tell a browser whether a page may ask for an event stream. Raises Refusal, as it would be answered then."""
+        is_room = request.path not in ("/", "*") and not request.path.startswith("/-/")
+        if not (self._speaks_streams and is_room and cors.is_preflight(request)):
+            text = "the method is OPTIONS, which is for pages that want to GET an event stream"
+            raise Refusal(405, Outcome.METHOD, text, headers=(("Allow", "GET"),))
+        visitor.dialect = event_stream.NAME
+        self._admission.check_host(request.host, request.path)
+        self._judge(visitor, request)
+        self._answers.permit(visitor, cors.may_ask(request.origin))
 
 
 def _read_head(visitor: Visitor, heads: HeadDecoder) -> Request:

@@ -53,8 +53,14 @@ class LiveMember(Member, UnreadMember, Protocol):
     def acknowledged_bytes(self) -> int:
         """Return how much the peer has acknowledged so far."""
 
-    def dismiss(self, reason: Reason, detail: str = "") -> None:
-        """Close it behind what it is owed; ``detail`` follows the reason in the close frame."""
+    def dismiss(self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None) -> None:
+        """Close it behind what it is owed.
+
+        Args:
+            reason: Why.
+            detail: What its goodbye says beside the reason.
+            retry_after_ms: When it may come back; None where nobody knows.
+        """
 
 
 class KeepAlive:

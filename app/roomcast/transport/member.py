@@ -5,16 +5,18 @@ arrived, one, started only while something is unsent, when it can be written
 to. So an idle member costs a kilobyte, and a message to it one system call.
 
 Its life has stages, which only go forward: see ``stages.py``. What the bytes mean that
-come from it, and what is said to it last, those know who speak with it: ``websocket.py``.
+come from it, and what is said to it last, those know who speak with it: ``websocket.py``
+and ``sse.py``.
 """
 
 from __future__ import annotations
 
 import socket
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from roomcast.policies.hits import Action
+from roomcast.relay.message import WireFormat
 from roomcast.relay.reasons import Reason
 from roomcast.transport import kernel
 from roomcast.transport.loop import Stream, after
@@ -26,11 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from roomcast.relay.room import Room
-    from roomcast.transport.formats import DialectFormat
     from roomcast.transport.membership import Membership
 
 # Whoever was told to go because of what is held for it: it had its time to take the rest.
 _FOR_MEMORY = frozenset((Reason.LAGGING, Reason.OVERLOADED))
+
+
+class CohortFormat(WireFormat, Protocol):
+    """The wire format of a cohort, and what that speaks."""
+
+    @property
+    def dialect(self) -> str:
+        """Its name in metrics and logs."""
 
 
 class StreamMember(Reading):
@@ -47,7 +56,7 @@ class StreamMember(Reading):
 
     _room: Room
 
-    def __init__(self, raw: Stream, wire_format: DialectFormat, address: str, membership: Membership) -> None:
+    def __init__(self, raw: Stream, wire_format: CohortFormat, address: str, membership: Membership) -> None:
         super().__init__(raw, membership)
         self.wire_format = wire_format
         self.address = address
@@ -64,11 +73,10 @@ class StreamMember(Reading):
         try:
             self._write(first)
             self._reader.start(self._readable)
-        except Exception as error:
-            self._end_by_fault(error)
-        else:
             if received:
                 self._begin_with(received)
+        except Exception as error:
+            self._end_by_fault(error)
 
     @property
     def id(self) -> str:
@@ -216,8 +224,11 @@ class StreamMember(Reading):
         """Ask for a sign of life. Returns whether silence means something now."""
 
     @abstractmethod
-    def dismiss(self, reason: Reason, detail: str = "") -> None:
-        """Close it behind what it is owed, and read no more; ``detail`` follows the reason in the goodbye."""
+    def dismiss(self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None) -> None:
+        """Close it behind what it is owed, and read no more. See ``keepalive.LiveMember``.
+
+        The first call decides: a member that is parting already goes on as it was told.
+        """
 
     @abstractmethod
     def _begin_with(self, received: bytes) -> None:

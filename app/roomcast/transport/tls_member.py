@@ -12,6 +12,7 @@ from __future__ import annotations
 from roomcast.relay.reasons import Reason
 from roomcast.transport.json_member import JsonMember
 from roomcast.transport.outbox import Outbox
+from roomcast.transport.sse import SseMember
 from roomcast.transport.tls import TlsSocket
 from roomcast.transport.websocket import WebSocketMember
 
@@ -54,5 +55,11 @@ class TlsMember(TlsOutbox, WebSocketMember):
 
 class TlsJsonMember(TlsOutbox, JsonMember):
     """A ``JsonMember`` on a ``TlsSocket``."""
+
+    __slots__ = ()
+
+
+class TlsSseMember(TlsOutbox, SseMember):
+    """An ``SseMember`` on a ``TlsSocket``."""
 
     __slots__ = ()

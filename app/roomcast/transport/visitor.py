@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from roomcast.metrics import TransportCounters
     from roomcast.policies.forwarded import Scheme
-    from roomcast.protocol.handshake import Dialect
     from roomcast.transport.turns import Turns
 
 # The most that is read at a time. A head is smaller; frames may be glued to it.
@@ -75,7 +74,7 @@ class Visitor:
         self._early = b""
         # With which scheme the client speaks; None where nobody knows.
         self.scheme: Scheme = None
-        self.dialect: Dialect | None = None
+        self.dialect: str | None = None
         # Not before there is TLS, where there should be; nor after a 101.
         self.may_answer = True
 

@@ -68,11 +68,10 @@ class WebSocketMember(Inbox):
         self._write(self._connection.send(Ping(b"")))
         return True
 
-    def dismiss(self, reason: Reason, detail: str = "") -> None:
-        """Close it behind what it is owed; ``detail`` follows the reason in the close frame.
-
-        The first call decides: a member that is parting already goes on as it was told.
-        """
+    def dismiss(self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None) -> None:
+        """See ``StreamMember.dismiss``. All of it stands in the close frame, behind the reason."""
+        if retry_after_ms is not None:
+            detail = f"retry_after_ms={retry_after_ms}"
         text = f"{reason} {detail}" if detail else str(reason)
         self._part_with(Close(reason.close_code, text), reason)
 

@@ -50,10 +50,25 @@ def resume(wish: Wish, since: str) -> Wish:
         Refusal: With 400, if it says neither.
     """
     if position := _POSITION.fullmatch(since):
-        return replace(wish, since=Position(position[1], int(position[2])), since_s=None)
+        return _after(position, wish)
     if seconds := _SECONDS.fullmatch(since):
         return replace(wish, since=None, since_s=int(seconds[1]))
     raise _malformed("since is epoch:offset, as in since=k7c2m9qa:41, or whole seconds, as in since=30s")
+
+
+def come_back(wish: Wish, last_event_id: str) -> Wish:
+    """Return a wish that begins where the header of a browser says that it was: ``epoch:offset``, as we told it.
+
+    Raises:
+        Refusal: With 400, if it says something else.
+    """
+    if position := _POSITION.fullmatch(last_event_id):
+        return _after(position, wish)
+    raise _malformed("Last-Event-ID is epoch:offset, as in k7c2m9qa:41")
+
+
+def _after(position: re.Match[str], wish: Wish) -> Wish:
+    return replace(wish, since=Position(position[1], int(position[2])), since_s=None)
 
 
 def _newest(value: str | None) -> int:
