@@ -8,7 +8,10 @@ from roomcast.protocol import event_stream
 from roomcast.relay.message import Kind, Message
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from roomcast.metrics import TransportCounters
+    from roomcast.relay.author import Author
 
 
 class SseFormat:
@@ -33,6 +36,11 @@ class SseFormat:
     def position(self, offset: int) -> str:
         """Return the ``id`` of an event: where its reader is then."""
         return f"{self._epoch}:{offset}"
+
+    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+        """Return nothing: who comes and goes is told to those who speak ``roomcast.json``."""
+        del come, gone, members
+        return ()
 
     def encode(self, message: Message) -> bytes:
         """Return the whole event. An event stream carries every kind."""

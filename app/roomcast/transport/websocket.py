@@ -33,6 +33,8 @@ class WebSocketMember(Inbox):
 
     __slots__ = ("_goodbye",)
 
+    wire_format: DialectFormat
+
     def __init__(
         self,
         connection: Connection,
