@@ -124,7 +124,7 @@ class Keeper:
         self.ring = KeyRing([], refresh_s=3600)
         self.now_s = 100.0
         self.asked = 0
-        self.gives: list[Key] | None = None
+        self.gives: list[Key] | Exception = FetchError("the status is 500, not 200")
         self.may_answer = Event()
         self.may_answer.set()
         self.refresher = JwksRefresher(
@@ -139,8 +139,8 @@ class Keeper:
     def _fetch(self) -> list[Key]:
         self.asked += 1
         self.may_answer.wait()
-        if self.gives is None:
-            raise FetchError("the status is 500, not 200")
+        if isinstance(self.gives, Exception):
+            raise self.gives
         return self.gives
 
 
@@ -204,7 +204,7 @@ def test_url_that_fails_leaves_the_keys_and_is_asked_again(keeper: Keeper) -> No
     keeper.gives = read_jwks(jwks(a=signer("EdDSA")))
     keeper.refresher.start()
     keeper.refresher.refresh()
-    keeper.gives = None
+    keeper.gives = FetchError("the status is 500, not 200")
     keeper.now_s += 10
     keeper.refresher.refresh()
 
@@ -218,6 +218,20 @@ def test_url_that_fails_leaves_the_keys_and_is_asked_again(keeper: Keeper) -> No
     assert monotonic() - began_s < 5
     failed = [record for record in keeper.diary.finish() if record["level"] == "warning"]
     assert [record["message"] for record in failed] == ["the status is 500, not 200"]
+
+
+def test_fault_of_ours_ends_nothing(keeper: Keeper) -> None:
+    keeper.gives = ZeroDivisionError("of a kind that nobody expected")
+    keeper.refresher.start()
+    keeper.refresher.refresh()
+    keeper.now_s += 10
+    keeper.gives = read_jwks(jwks(a=signer("EdDSA")))
+
+    keeper.refresher.refresh()
+
+    assert keeper.ring.knows("a")
+    assert keeper.counters.jwks_refreshes == {"done": 1, "failed": 1}
+    assert [record["event"] for record in keeper.diary.finish()] == ["internal fault", "keys fetched"]
 
 
 def test_who_waits_when_it_stops_waits_no_longer(keeper: Keeper) -> None:

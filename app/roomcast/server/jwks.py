@@ -20,7 +20,7 @@ import gevent
 from gevent import socket, ssl
 from gevent.event import Event
 
-from roomcast.logs import Journal
+from roomcast.logs import Journal, fault
 from roomcast.metrics import TransportCounters
 from roomcast.policies.keyring import KeyRing
 from roomcast.policies.keys import BadKeyError, Key, read_jwks
@@ -188,6 +188,12 @@ class JwksRefresher:
             self._counters.jwks_refreshes["failed"] += 1
             hint = "the keys that are known stay; it is asked again, less and less often"
             self._journal.warning("keys not fetched", message=str(error), hint=hint)
+            return
+        except Exception as error:
+            # It must be asked again, whatever was wrong with us.
+            self._ring.failed()
+            self._counters.jwks_refreshes["failed"] += 1
+            self._journal.error("internal fault", **fault(error))
             return
         self._ring.fetched(keys, self._clock())
         self._counters.jwks_refreshes["done"] += 1
