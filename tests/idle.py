@@ -7,11 +7,13 @@ from collections.abc import Callable
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Record
 from roomcast.metrics import RelayCollector, TransportCounters
+from roomcast.policies.revocations import Revocations
 from roomcast.relay.budget import Budget
 from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
 from roomcast.transport.reports import Reports
+from roomcast.transport.token_holders import TokenHolders
 
 
 class NoTurns:
@@ -49,6 +51,12 @@ def idle_counters() -> TransportCounters:
 def idle_reports(*limits: str, counters: TransportCounters | None = None) -> Reports:
     """Return what says that these limits are only reported, to a log that nobody reads."""
     return Reports(limits, counters or idle_counters(), Journal(lambda record: None), lambda: 0.0)
+
+
+def idle_token_holders() -> TokenHolders:
+    """Return what looks after members with a token, of whom there are none."""
+    journal = Journal(_fail_to_write)
+    return TokenHolders(Revocations(), clock=lambda: 0.0, warn_s=0.0, leeway_s=0.0, journal=journal)
 
 
 def idle_collector() -> RelayCollector:

@@ -205,7 +205,7 @@ def defaults_of(settings: Settings) -> dict[str, object]:
 def test_security_names_the_threat_behind_every_limit() -> None:
     security = text_of(ROOT / "SECURITY.md")
     settings = Settings()
-    sections = (settings.limits, settings.origins, settings.tls, settings.deflate)
+    sections = (settings.limits, settings.origins, settings.tokens, settings.tls, settings.deflate)
 
     named = set(re.findall(r"`(\w+)`", security))
 

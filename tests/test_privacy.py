@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from itertools import count
@@ -12,12 +13,14 @@ import pytest
 from roomcast.logs import console_line, json_line, render
 from tests.processes import RelayProcess, relay_process
 from tests.running import Serve, ask, ask_admin
+from tests.tokens import SECRET, signer
 from tests.wire import (
     BINARY,
     CLOSE,
     CONTINUATION,
     KEY3,
     PING,
+    RFC6455_KEY,
     TEXT,
     Address,
     connect,
@@ -108,6 +111,54 @@ def chat_in_secret(address: Address) -> None:
             old = shake_hands_hixie76(wire, f"{LOBBY}?{secret()}", *header_lines())
             wire.send(b"\x00" + said + b"\xff\x01" + said + b"\xff" + bytes_)
             old.read_goodbye()
+
+
+def tokens_in_secret() -> Iterator[bytes]:
+    """Yield requests with tokens in every place, none of them good, and with secrets in what they say."""
+    garbled = f"{secret()}.{secret()}.{secret()}"
+    signed = signer("HS256").token({"exp": 1, "sub": secret(), "rooms": [secret()], secret(): secret()}, kid=secret())
+    unknown = signer("EdDSA").token({"exp": 2**33, "sub": secret()}, kid=secret(), alg=secret())
+    other = signer("HS256").token({"exp": 2**33, "sub": secret(), "rooms": ["/rooms/other"]})
+    for token in (garbled, signed, unknown, other, secret()):
+        yield rfc6455_head(LOBBY, f"Authorization: Bearer {token}")
+        yield rfc6455_head(f"{LOBBY}?token={token}")
+        yield rfc6455_head(LOBBY, f"Cookie: session={token}")
+        yield rfc6455_head(LOBBY, f"Sec-WebSocket-Protocol: roomcast.raw, bearer.{token}")
+        yield rfc6455_head(LOBBY, f"Sec-WebSocket-Protocol: bearer.{token}")
+        yield rfc6455_head(LOBBY, f"Authorization: Bearer {token}", f"Cookie: session={secret()}")
+        yield get(f"{LOBBY}?token={token}")
+        yield hixie76_head(LOBBY, f"Sec-WebSocket-Protocol: bearer.{token} roomcast.raw") + KEY3
+
+
+def encoded_secrets(request: bytes) -> set[str]:
+    """Return the parts of the tokens in a request: base64 hides what they hold from whoever looks for the mark."""
+    return set(re.findall(r"[\w-]{24,}", request.decode("latin-1"))) - {RFC6455_KEY.rstrip("=")}
+
+
+def test_tokens_are_told_to_nobody() -> None:
+    # To be found, where it is quoted: the secret of the relay is one, too.
+    ours = f"{secret()}{SECRET}"
+    closed = 'rooms=[{"name": "rooms", "path": "/rooms/{room}", "access": "token"}]'
+    query = ("tokens.query=true", "tokens.cookie=session")
+    said: list[str] = []
+    sent: set[str] = set()
+    with relay_process("log.level=info", closed, f"tokens.secret={ours}", *query) as process:
+        for request in tokens_in_secret():
+            sent |= encoded_secrets(request)
+            with connect(process.address) as wire:
+                wire.send(request)
+                answer = wire.read_answer()
+            assert answer.status in {400, 401, 403}
+            said.append(f"{answer.headers} {answer.body.decode()}")
+        said.append(ask_admin(process.private_address, "/metrics").body.decode())
+        process.send_signal(signal.SIGTERM)
+        assert process.exit_status() == 0
+        said += [process.errors(), *process.output]
+
+    assert [text for text in said if MARK in text or any(part in text for part in sent)] == []
+    # It said something about each of them all the same.
+    assert "the token does not do" in str(said)
+    assert 'roomcast_tokens_total{outcome="malformed"}' in str(said)
 
 
 def everything_said(process: RelayProcess) -> Iterator[str]:

@@ -51,3 +51,10 @@ def test_served_host_that_the_policy_refuses_is_a_wrong_configuration() -> None:
 
     assert result.exit_code == 2
     assert 'hosts "a.example:443": a name has no port: write "a.example"' in result.stderr
+
+
+def test_check_reads_the_files_of_keys() -> None:
+    result = run("check", "--set", "tokens.keys=missing.pem")
+
+    assert result.exit_code == 2
+    assert result.stderr == "roomcast: [tokens] keys: missing.pem cannot be read: No such file or directory\n"

@@ -8,6 +8,7 @@ import pytest
 
 from roomcast.server import build_forwarding, build_policies, explain
 from tests.running import settings
+from tests.tokens import SECRET, signer
 
 LOBBY = "/rooms/lobby"
 
@@ -81,3 +82,30 @@ def test_explain_says_no_as_the_door_would(toml: str, path: str, status: int, ou
 
     assert (answer.status, answer.outcome) == (status, outcome)
     assert hint in answer.message
+
+
+CLOSED = f'[tokens]\nsecret = "{SECRET}"\n[[rooms]]\nname = "rooms"\npath = "/rooms/{{room}}"\naccess = "token"\n'
+
+
+def test_explain_says_that_a_room_asks_for_a_token() -> None:
+    answer = explain(settings(CLOSED), path=LOBBY)
+
+    assert (answer.status, answer.outcome, answer.rule) == (401, "token", 'access = "token"')
+    assert answer.message.startswith("this room asks for a token: ")
+
+
+@pytest.mark.parametrize(
+    ("rooms", "expires_s", "status"),
+    [([LOBBY], 2**33, 101), (["/rooms/other"], 2**33, 403), ([LOBBY], 1, 401)],
+)
+def test_explain_looks_at_a_token_as_the_door_would(rooms: list[str], expires_s: int, status: int) -> None:
+    token = signer("HS256").token({"exp": expires_s, "rooms": rooms})
+
+    assert explain(settings(CLOSED), path=LOBBY, token=token).status == status
+
+
+def test_explain_looks_at_a_token_in_an_open_room_too() -> None:
+    ours = settings(f'[tokens]\nsecret = "{SECRET}"\n')
+
+    assert explain(ours, path=LOBBY, token=signer("HS256").token({"exp": 2**33})).status == 101
+    assert explain(ours, path=LOBBY, token="a.b.c").status == 401

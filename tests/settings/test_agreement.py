@@ -134,3 +134,40 @@ def test_certificate_and_key_may_be_one_file() -> None:
     tls = Settings.model_validate({"tls": {"certificate": "/etc/tls.pem", "key": "/etc/tls.pem"}}).tls
 
     assert tls.certificate == tls.key
+
+
+BY_TOKEN = {**ROOM, "access": "token"}
+SECRET = "x" * 32
+
+
+def test_room_that_asks_for_tokens_needs_a_key_to_check_them_by() -> None:
+    message = disagreement(rooms=[BY_TOKEN])
+
+    assert 'template "rooms": access = "token" needs a key to check tokens by' in message
+
+
+@pytest.mark.parametrize("tokens", [{"secret": SECRET}, {"keys": ["a.pem"]}, {"jwks_url": "https://a.example/"}])
+def test_any_key_will_do(tokens: dict[str, Any]) -> None:
+    assert Settings(rooms=[BY_TOKEN], tokens=tokens)
+
+
+@pytest.mark.parametrize(
+    ("sections", "because"),
+    [
+        ({"origins": {"enforce": False}}, "origins.enforce = false"),
+        ({"origins": {"allow": ["https://a.example", "*"]}}, 'origins.allow holds "*"'),
+        ({"rooms": [{**ROOM, "origins": {"allow": ["*"]}}]}, 'origins of template "rooms" holds "*"'),
+    ],
+)
+def test_cookie_is_refused_where_any_page_could_enter_with_it(sections: dict[str, Any], because: str) -> None:
+    message = disagreement(tokens={"cookie": "session", "secret": SECRET}, **sections)
+
+    assert "any page could enter as the user who visits it" in message
+    assert because in message
+    assert Settings.model_validate({"tokens": {"secret": SECRET}, **sections})
+
+
+def test_cookie_is_read_where_origins_are_enforced() -> None:
+    rooms = [{**ROOM, "origins": {"allow": ["https://a.example"]}}]
+
+    assert Settings.model_validate({"tokens": {"cookie": "session", "secret": SECRET}, "rooms": rooms})

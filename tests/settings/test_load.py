@@ -1,6 +1,7 @@
 """All sources together: which one wins, and what is remembered of it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,6 +172,30 @@ def test_rows_hide_secrets_and_what_is_inherited_from_them(tmp_path: Path) -> No
 
     assert value_and_source(loaded, "origins.allow")[0] == "(hidden)"
     assert "confidential" not in str(list(loaded.rows()))
+
+
+@pytest.mark.parametrize("secret", ["confidential, and long enough to be one", "confidential"])
+def test_secret_for_tokens_is_never_shown_wherever_it_stands(
+    secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "a.toml", f'[tokens]\nsecret = "{secret}"\n')
+
+    def told(**options: Any) -> str:
+        try:
+            return str(list(load(**options).rows()))
+        except SettingsError as error:
+            return str(error)
+
+    said = [told(file=file), told(overrides=[f"tokens.secret={secret}"])]
+    monkeypatch.setenv("ROOMCAST_TOKENS__SECRET", secret)
+    said.append(told())
+
+    assert all("(hidden)" in text for text in said)
+    assert "confidential" not in str(said)
+
+
+def test_rows_show_that_no_secret_is_set() -> None:
+    assert value_and_source(load(), "tokens.secret") == ('""', "default")
 
 
 def test_dev_lies_over_the_file_and_under_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,17 @@ from pydantic import TypeAdapter, ValidationError
 from roomcast.settings.values import (
     BindHost,
     BufferSize,
+    CookieName,
     HeadSize,
     Interval,
+    JwksUrl,
     OriginPatterns,
     Port,
     Protocols,
     ServedHosts,
     TemplateName,
     TemplatePath,
+    TokenSecret,
     TotalSize,
     Wait,
     parse_json,
@@ -158,3 +161,63 @@ def test_number_has_bounds_that_catch_a_wrong_unit(
 
 def test_interval_between_off_and_the_shortest_names_both() -> None:
     assert refusal(Interval, 0.05) == "Value error, should be 0, which turns it off, or at least 0.1"
+
+
+@pytest.mark.parametrize("secret", ["", "x" * 32, " ~" * 16])
+def test_secret_is_none_or_long_enough(secret: str) -> None:
+    assert accepted(TokenSecret, secret) == secret
+
+
+@pytest.mark.parametrize("secret", ["x" * 31, "é" * 32, "x" * 32 + "\n"])
+def test_secret_that_could_be_guessed_or_misread_is_refused_without_a_word_of_it(secret: str) -> None:
+    rule = refusal(TokenSecret, secret)
+
+    assert "at least 32 bytes of printable ASCII" in rule
+    assert secret not in rule
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://id.example.com/jwks.json?a=b",
+        "https://id.example.com:8443",
+        "http://localhost:1/a",
+        "http://127.1.2.3/a",
+        "http://[::1]:80/a",
+    ],
+)
+def test_url_of_keys_is_https_or_on_this_machine(url: str) -> None:
+    assert accepted(JwksUrl, url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("http://id.example.com/a", "should begin with https://"),
+        ("http://10.0.0.1/a", "should begin with https://"),
+        ("file:///etc/keys", "is no URL"),
+        ("ftp://localhost/a", "should begin with https://"),
+        ("id.example.com", "is no URL"),
+        ("https://", "is no URL"),
+        ("https://[::1", "is no URL"),
+        ("https://a:0/", "is no URL"),
+        ("https://a:x/", "is no URL"),
+        ("https://a b/", "is no URL"),
+        ("https://a/\r\nHost: b", "is no URL"),
+        ("https://ä.example/", "is no URL"),
+        ("https://me:password@a/", "is no URL"),
+    ],
+)
+def test_url_that_anybody_on_the_way_could_answer_is_refused(url: str, rule: str) -> None:
+    assert rule in refusal(JwksUrl, url)
+
+
+@pytest.mark.parametrize("name", ["", "session", "__Host-session"])
+def test_cookie_has_a_name_or_is_not_read(name: str) -> None:
+    assert accepted(CookieName, name) == name
+
+
+@pytest.mark.parametrize("name", ["a b", "a=b", "a;b", "é", '"a"'])
+def test_name_that_no_cookie_has_is_refused(name: str) -> None:
+    assert "is no name of a cookie" in refusal(CookieName, name)

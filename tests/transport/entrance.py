@@ -99,6 +99,7 @@ class Entrance:
             places=self.places,
             reports=reports,
             keep_alive=keep_alive,
+            token_holders=relay.server.token_holders,
             clock=clock,
             close_timeout_s=0.1,
             address_for_logs=str,

@@ -18,7 +18,7 @@ from roomcast.transport.membership import Membership
 from roomcast.transport.outbox import Outbox
 from roomcast.transport.places import Places
 from tests.diary import Diary
-from tests.idle import idle_counters, idle_hub, idle_reports
+from tests.idle import idle_counters, idle_hub, idle_reports, idle_token_holders
 
 LARGE = bytes(range(256)) * 8192
 """More than any kernel takes of a connection that nobody reads."""
@@ -140,6 +140,7 @@ class Pair:
             reports=reports,
             places=Places(connections_max=0, handshakes_max=0, connections=nobody, handshakes=nobody, reports=reports),
             keep_alive=self.keep_alive,
+            token_holders=idle_token_holders(),
             clock=self.clock,
             close_timeout_s=0.1,
             address_for_logs=str,

@@ -23,7 +23,7 @@ from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
 from roomcast.transport.tls_member import TlsMember
 from tests.diary import Diary
-from tests.idle import idle_counters, idle_hub, idle_reports
+from tests.idle import idle_counters, idle_hub, idle_reports, idle_token_holders
 from tests.running import TLS, Serve
 from tests.transport.rooms import LOBBY, SMALL_BUFFER, rooms
 from tests.transport.tls_ends import Ends, server_with
@@ -72,6 +72,7 @@ class Seat:
             ),
             reports=idle_reports(),
             keep_alive=self.keep_alive,
+            token_holders=idle_token_holders(),
             clock=self.clock,
             close_timeout_s=20,
             address_for_logs=str,

@@ -18,6 +18,9 @@ def explain(
         str | None, typer.Option(metavar="ORIGIN", help="The page's Origin. Without: a client that sends none.")
     ] = None,
     host: Annotated[str | None, typer.Option(metavar="HOST", help="The Host that the client sends.")] = None,
+    token: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="The token that the client shows. Without: none.")
+    ] = None,
     config: ConfigOption = None,
     is_dev: DevOption = False,
     assignments: SetOption = None,
@@ -29,7 +32,7 @@ def explain(
         end(f'PATH is what follows the host in the address, so it begins with "/", and {path!r} does not')
     loaded = load_or_end(config, is_dev, assignments)
     try:
-        answer = explain(loaded.settings, path=path, origin=origin, host=host)
+        answer = explain(loaded.settings, path=path, origin=origin, host=host, token=token)
     except ValueError as error:
         end(str(error))
     grid = Table.grid(padding=(0, 2))

@@ -12,6 +12,7 @@ from roomcast.cli.explain import explain
 from roomcast.cli.publish import publish
 from roomcast.cli.serve import serve
 from roomcast.cli.tail import tail
+from roomcast.cli.token import token
 
 app = typer.Typer(
     name="roomcast",
@@ -20,7 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (serve, check, explain, tail, publish):
+for command in (serve, check, explain, token, tail, publish):
     app.command()(command)
 
 

@@ -64,6 +64,7 @@ class RelayCollector(Collector):
         yield from self._connections()
         yield from self._handshakes()
         yield from self._tls()
+        yield from self._tokens()
         yield from self._limits()
         yield from self._rooms()
         yield from self._messages()
@@ -131,6 +132,21 @@ class RelayCollector(Collector):
             "How often the certificate was read again, and whether it is served since.",
             ["outcome"],
             counters.tls_reloads,
+        )
+
+    def _tokens(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield _counter(
+            "roomcast_tokens_total",
+            "Tokens of newcomers, and those that were missing, by what became of each.",
+            ["outcome"],
+            counters.tokens,
+        )
+        yield _counter(
+            "roomcast_jwks_refreshes_total",
+            "How often jwks_url was asked for keys, and whether it gave some.",
+            ["outcome"],
+            counters.jwks_refreshes,
         )
 
     def _limits(self) -> Iterator[Metric]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Protocol
 
+from roomcast.policies.grants import TokenFault
 from roomcast.policies.hits import no_hits
 from roomcast.relay.counters import Histogram
 from roomcast.relay.reasons import Reason
@@ -61,6 +62,7 @@ class TransportCounters:
         "handshakes",
         "is_draining",
         "json_frames_sent",
+        "jwks_refreshes",
         "limit_hits",
         "loop_lag",
         "origin_report_only",
@@ -68,6 +70,7 @@ class TransportCounters:
         "sent_bytes",
         "tls_expires_s",
         "tls_reloads",
+        "tokens",
     )
 
     def __init__(
@@ -106,3 +109,6 @@ class TransportCounters:
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
         self.tls_expires_s = 0.0
         self.tls_reloads = {"done": 0, "failed": 0}
+        # By what became of each: a word of TokenFault, or accepted.
+        self.tokens: dict[str, int] = {"accepted": 0} | {str(fault): 0 for fault in TokenFault}
+        self.jwks_refreshes = {"done": 0, "failed": 0}

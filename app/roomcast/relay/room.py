@@ -200,10 +200,11 @@ class Room(RoomLog):
         yield from self._cohorts.members()
 
     def audience(self) -> Iterator[tuple[WireFormat, list[Member]]]:
-        """Yield all who are in it, by the format of their frames."""
+        """Yield all who are in it to hear something, by the format of their frames."""
         formats: dict[WireFormat, list[Member]] = {}
         for member in self.present():
-            formats.setdefault(member.wire_format, []).append(member)
+            if not self._cohorts.is_silent(member):
+                formats.setdefault(member.wire_format, []).append(member)
         yield from formats.items()
 
     # --- messages out: the cohorts

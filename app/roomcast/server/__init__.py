@@ -9,6 +9,8 @@ from roomcast.server.doors import DoorError
 from roomcast.server.policies import Explanation, build_forwarding, build_policies, explain
 from roomcast.server.process import serve
 from roomcast.server.relay import Server
+from roomcast.server.token_keys import read_token_keys
+from roomcast.server.tokens import make_token
 from roomcast.transport.certificate import read_certificate
 
 __all__ = [
@@ -18,6 +20,8 @@ __all__ = [
     "build_forwarding",
     "build_policies",
     "explain",
+    "make_token",
     "read_certificate",
+    "read_token_keys",
     "serve",
 ]

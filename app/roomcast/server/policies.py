@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 from roomcast.policies.forwarded import Forwarding, TrustedProxies
+from roomcast.policies.grants import TokenError, TokenFault
 from roomcast.policies.origins import OriginPolicy
 from roomcast.policies.templates import Template
 from roomcast.relay.rules import RoomRules
+from roomcast.server.tokens import verify_token
 from roomcast.settings import RoomSettings, Settings
-from roomcast.transport.admission import Admission, Outcome, Refusal, RoomTemplate
+from roomcast.transport.admission import Admission, Admitted, Outcome, Refusal, RoomTemplate
+from roomcast.transport.tokens import HOW, check_room, token_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,19 @@ def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
         fragments_max=settings.limits.fragments_max,
         fragments_per_s=settings.limits.fragments_per_s,
         greeting=room.greeting,
+        access=room.access,
     )
 
 
-def explain(settings: Settings, *, path: str, origin: str | None = None, host: str | None = None) -> Explanation:
+def explain(
+    settings: Settings, *, path: str, origin: str | None = None, host: str | None = None, token: str | None = None
+) -> Explanation:
     """Say what would happen to the handshake of a browser's page, on a relay that is not full.
 
+    A token is checked by the keys of the settings; their URL is not asked, and revocations are a relay's own.
+
     Raises:
-        ValueError: As ``build_policies``.
+        ValueError: As ``build_policies``; and as ``verify_token``, with a token.
     """
     admission = build_policies(settings)
     path = path.partition("?")[0]
@@ -96,8 +104,23 @@ def explain(settings: Settings, *, path: str, origin: str | None = None, host: s
         if host is not None:
             admission.check_host(host, path)
         admitted = admission.admit(path, origin=origin, host=host, scheme=scheme)
+        _check_token(settings, token, admitted)
     except Refusal as refusal:
         message = f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
         return Explanation(refusal.status, str(refusal.outcome), refusal.template, refusal.room, refusal.rule, message)
     note = "" if admitted.verdict.is_allowed else "only reported: [origins] enforce = false"
     return Explanation(101, str(Outcome.ACCEPTED), admitted.template.name, admitted.room, admitted.verdict.rule, note)
+
+
+def _check_token(settings: Settings, token: str | None, admitted: Admitted) -> None:
+    """Refuse as the door would. Raises Refusal."""
+    is_asked_for = admitted.template.access == "token"
+    try:
+        if token is not None:
+            grant = verify_token(settings, token)
+            if is_asked_for:
+                check_room(grant, admitted.room)
+        elif is_asked_for:
+            raise TokenError(TokenFault.MISSING, HOW)
+    except TokenError as error:
+        raise token_refusal(error, admitted) from None

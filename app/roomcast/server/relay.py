@@ -13,7 +13,9 @@ from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Processor, address_for_logs, fault
 from roomcast.metrics import TransportCounters
 from roomcast.policies.limits import AddressCounts
+from roomcast.policies.revocations import Revocations
 from roomcast.protocol import event_stream
+from roomcast.protocol.bearer import TokenPlaces
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.budget import Budget
 from roomcast.relay.history import Histories
@@ -24,6 +26,7 @@ from roomcast.server.faults import report_faults
 from roomcast.server.files import connections_max
 from roomcast.server.memory import find_memory_limit, history_total_max_bytes, lag_total_max_bytes
 from roomcast.server.policies import build_forwarding, build_policies
+from roomcast.server.tokens import build_verifier
 from roomcast.settings import Settings
 from roomcast.transport import pages
 from roomcast.transport.admission import Outcome
@@ -39,6 +42,8 @@ from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
 from roomcast.transport.reports import Reports
 from roomcast.transport.tls import TlsServer
+from roomcast.transport.token_holders import TokenHolders
+from roomcast.transport.tokens import Authenticator
 
 # How long a scrape under way may hold up the end. Behind the drain come this, the
 # watchdog and the log's last words: they have to fit between drain_s and the moment
@@ -55,7 +60,7 @@ class Server:
         chain: Makes a line of what the watchdog has to say on stderr; JSON without it.
 
     Raises:
-        ValueError: As ``build_policies``, ``build_forwarding`` and ``Certificate``.
+        ValueError: As ``build_policies``, ``build_forwarding``, ``build_verifier`` and ``Certificate``.
     """
 
     def __init__(self, settings: Settings, journal: Journal, chain: tuple[Processor, ...] | None = None) -> None:
@@ -89,6 +94,15 @@ class Server:
         )
         self._drain = Drain(self.keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
         self._certificate = self._read_certificate()
+        self._verifier = build_verifier(settings, journal, self.counters)
+        self._revocations = Revocations(leeway_s=settings.tokens.leeway_s)
+        self.token_holders = TokenHolders(
+            self._revocations,
+            clock=time.time,
+            warn_s=settings.tokens.warn_s,
+            leeway_s=settings.tokens.leeway_s,
+            journal=journal,
+        )
         self._entry = self._build_entry()
         self._watchdog = Watchdog(self.counters.loop_lag, chain=chain)
         self._app = create_app(self.hub, self.counters, self._is_ready, journal)
@@ -115,6 +129,9 @@ class Server:
         if self._memory is not None:
             self._memory.open()
         self.keep_alive.start()
+        self.token_holders.start()
+        if self._verifier is not None:
+            self._verifier.start()
         if self._certificate is not None:
             self._certificate.start()
         self._watchdog.start()
@@ -138,11 +155,14 @@ class Server:
         self._stop_asked.set()
 
     def reload(self) -> None:
-        """Read again what can change while it serves: the certificate. Called in the loop, as by a signal."""
-        if self._certificate is None:
-            self._journal.info("nothing to reload", hint="only the files of [tls] are read again, and there are none")
-        else:
+        """Read again the files of [tls] and [tokens], while it serves. Called in the loop, as by a signal."""
+        if self._certificate is not None:
             self._certificate.reload()
+        if self._verifier is not None and self._settings.tokens.keys:
+            self._verifier.reload()
+        if self._certificate is None and not self._settings.tokens.keys:
+            hint = "only the files of [tls] and of [tokens] keys are read again, and there are none"
+            self._journal.info("nothing to reload", hint=hint)
 
     def run(self) -> None:
         """Serve until asked to stop, then say goodbye to everybody and close both doors."""
@@ -166,6 +186,9 @@ class Server:
         if self._private_door is not None:
             self._private_door.stop(_LAST_ANSWERS_S)
         self.keep_alive.stop()
+        self.token_holders.stop()
+        if self._verifier is not None:
+            self._verifier.stop()
         if self._certificate is not None:
             self._certificate.stop()
         self._watchdog.stop()
@@ -198,6 +221,7 @@ class Server:
             places=self._build_places(reports),
             reports=reports,
             keep_alive=self.keep_alive,
+            token_holders=self.token_holders,
             clock=time.monotonic,
             close_timeout_s=limits.close_timeout_s,
             address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
@@ -212,7 +236,20 @@ class Server:
         page = _page(is_demo=settings.server.demo)
         formats = Formats(self.counters, deflation)
         tls = None if self._certificate is None else TlsServer(self._certificate)
-        return Entry(self.admission, membership, formats, handshakes, page, self.forwarding, tls)
+        authenticator = self._build_authenticator()
+        return Entry(self.admission, membership, formats, handshakes, page, self.forwarding, tls, authenticator)
+
+    def _build_authenticator(self) -> Authenticator | None:
+        if self._verifier is None:
+            return None
+        tokens = self._settings.tokens
+        return Authenticator(
+            TokenPlaces(tokens.cookie, tokens.query),
+            self._verifier.verify,
+            revocations=self._revocations,
+            clock=time.time,
+            counters=self.counters,
+        )
 
     def _build_places(self, reports: Reports) -> Places:
         limits, is_proxy = self._settings.limits, self.forwarding.proxies.trusts

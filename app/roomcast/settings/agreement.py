@@ -8,7 +8,15 @@ import ipaddress
 import json
 from collections.abc import Iterator, Sequence
 
-from roomcast.settings.sections import AdminSettings, LimitSettings, RoomSettings, ServerSettings, TlsSettings
+from roomcast.settings.sections import (
+    AdminSettings,
+    LimitSettings,
+    OriginSettings,
+    RoomSettings,
+    ServerSettings,
+    TlsSettings,
+    TokenSettings,
+)
 
 
 def doors_collide(server: ServerSettings, admin: AdminSettings) -> Iterator[str]:
@@ -58,6 +66,37 @@ def fragments_exceed(limits: LimitSettings) -> Iterator[str]:
             f"limits.fragments_per_s = {per_s} lets no message of fragments_max = {fragments_max} frames pass: "
             "its burst, twice that, must hold one"
         )
+
+
+def nobody_has_keys(tokens: TokenSettings, rooms: Sequence[RoomSettings]) -> Iterator[str]:
+    """A room that asks for tokens can tell which are good."""
+    if tokens.secret or tokens.keys or tokens.jwks_url:
+        return
+    for room in rooms:
+        if room.access == "token":
+            yield (
+                f'rooms: template {json.dumps(room.name)}: access = "token" needs a key to check tokens by: '
+                "set tokens.secret, tokens.keys or tokens.jwks_url"
+            )
+
+
+def cookies_are_hijacked(
+    tokens: TokenSettings, origins: OriginSettings, rooms: Sequence[RoomSettings]
+) -> Iterator[str]:
+    """A cookie is read only where pages of others are kept out."""
+    if not tokens.cookie:
+        return
+    # A browser sends the cookie whoever's page opens the connection, so without the origin any page
+    # that a user visits would enter as that user (cross-site WebSocket hijacking, CWE-1385).
+    hijacked = f"tokens.cookie = {json.dumps(tokens.cookie)}: any page could enter as the user who visits it"
+    if not origins.enforce:
+        yield f"{hijacked}, because origins.enforce = false; enforce origins, or take tokens from elsewhere"
+    open_lists = ["origins.allow"] if "*" in origins.allow else []
+    open_lists += [
+        f"origins of template {json.dumps(room.name)}" for room in rooms if room.origins and "*" in room.origins.allow
+    ]
+    for name in open_lists:
+        yield f'{hijacked}, because {name} holds "*"; list the origins, or take tokens from elsewhere'
 
 
 def _overlap(one: str, other: str) -> bool:

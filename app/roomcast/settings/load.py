@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from roomcast.settings.keys import FILE_VARIABLE, KEYS, ROOM_KEYS, around
 from roomcast.settings.model import Settings
 from roomcast.settings.sections import Section
 from roomcast.settings.sources import Layer, read_environment, read_file, read_overrides, read_secrets
+from roomcast.settings.values import is_loopback
 
 FILES = (Path("config/roomcast.toml"), Path("/etc/roomcast/roomcast.toml"))
 SECRETS = Path("/run/secrets")
@@ -36,6 +36,9 @@ INHERITED = {
     "control_frames_per_s": "limits.control_frames_per_s",
     "origins": "origins.allow",
 }
+# Never shown, wherever the value came from: what is in a file that everybody may read is still no
+# matter for a terminal, a pipeline's log or a bug report.
+HIDDEN_KEYS = frozenset({"tokens.secret"})
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,11 @@ def _check(layers: Sequence[Layer]) -> Settings:
     try:
         return Settings(**reduce(_merge, [layer.values for layer in layers]))
     except ValidationError as error:
-        lines = problems(error, lambda key: uppermost(key).place(key), lambda key: uppermost(key).is_secret)
+        lines = problems(
+            error,
+            lambda key: uppermost(key).place(key),
+            lambda key: key in HIDDEN_KEYS or uppermost(key).is_secret,
+        )
         # pydantic's own error quotes values, so it must not be seen behind ours.
         raise SettingsError("\n".join(lines)) from None
 
@@ -150,7 +157,8 @@ def _deciding(key: str, layers: Sequence[Layer]) -> Layer | None:
 def _trace(settings: Settings, layers: Sequence[Layer]) -> Loaded:
     deciding = {key: _deciding(key, layers) for key in _values(settings)}
     sources = {key: layer.place(key) if layer else "default" for key, layer in deciding.items()}
-    secrets = frozenset(key for key, layer in deciding.items() if layer and layer.is_secret)
+    # A default is no secret, and that none is set should be seen.
+    secrets = frozenset(key for key, layer in deciding.items() if layer and (layer.is_secret or key in HIDDEN_KEYS))
     return Loaded(settings, sources, secrets)
 
 
@@ -160,20 +168,10 @@ def _check_loopback(loaded: Loaded) -> None:
         f"{loaded.sources[key]}: {key} = {in_toml(host)}: --dev lets every page on this machine in and shows the "
         "chat page, so it listens on loopback only; to be reachable from elsewhere, serve without --dev"
         for key, host in doors.items()
-        if not _is_loopback(host)
+        if not (host.startswith("unix:") or is_loopback(host))
     ]
     if problems:
         raise SettingsError("\n".join(problems))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.startswith("unix:"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        # Any other name is whatever some resolver says it is.
-        return False
 
 
 def in_toml(value: Any) -> str:

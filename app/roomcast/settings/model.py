@@ -22,6 +22,7 @@ from roomcast.settings.sections import (
     Rooms,
     ServerSettings,
     TlsSettings,
+    TokenSettings,
 )
 
 
@@ -47,6 +48,8 @@ class Settings(BaseSettings):
     """The private door."""
     origins: OriginSettings = OriginSettings()
     """Which web pages may connect."""
+    tokens: TokenSettings = TokenSettings()
+    """Who may enter rooms that ask for a token."""
     limits: LimitSettings = LimitSettings()
     """How much anyone may take."""
     deflate: DeflateSettings = DeflateSettings()
@@ -74,6 +77,8 @@ class Settings(BaseSettings):
         problems = [*agreement.doors_collide(self.server, self.admin), *agreement.half_a_certificate(self.tls)]
         problems += [*agreement.names_collide(self.rooms), *agreement.nobody_is_asked(self.server)]
         problems += [*agreement.pings_overlap(self.limits), *agreement.fragments_exceed(self.limits)]
+        problems += [*agreement.nobody_has_keys(self.tokens, self.rooms)]
+        problems += [*agreement.cookies_are_hijacked(self.tokens, self.origins, self.rooms)]
         for room in self.rooms:
             problems += agreement.misfits(room.inherit(self.limits))
         if problems:

@@ -16,20 +16,24 @@ from roomcast.settings.values import (
     REPORTABLE,
     BindHost,
     BufferSize,
+    CookieName,
     Count,
     HeaderCount,
     HeadSize,
     Interval,
+    JwksUrl,
     LogSize,
     Names,
     Networks,
     OriginPatterns,
+    Paths,
     Port,
     Protocols,
     ServedHosts,
     Size,
     TemplateName,
     TemplatePath,
+    TokenSecret,
     TotalSize,
     Wait,
     parse_json,
@@ -94,6 +98,31 @@ class OriginSettings(Section):
     """What happens to a client that sends no Origin, as programs do that are no browser."""
     enforce: bool = True
     """False only counts and logs what would be refused."""
+
+
+class TokenSettings(Section):
+    """Tokens: which ones are good, and where they may be."""
+
+    secret: TokenSecret = ""
+    """A secret that HS256 tokens are signed with; empty for none. Never shown."""
+    keys: Paths = ()
+    """Paths of files with keys: PEM, JWK, JWKS, or a secret for HS256 as text."""
+    jwks_url: JwksUrl = ""
+    """Where a JWKS with public keys is served; empty for nowhere."""
+    jwks_refresh_s: Annotated[float, Field(ge=10, le=86_400)] = 300.0
+    """Seconds between two looks at jwks_url."""
+    issuer: str = ""
+    """What tokens must have for iss; empty for any, or none."""
+    audience: str = ""
+    """What tokens must have for aud, or in it; empty for any, or none."""
+    leeway_s: Annotated[float, Field(ge=0, le=300)] = 0.0
+    """Seconds by which the clock of whoever issues tokens may differ from ours."""
+    cookie: CookieName = ""
+    """The name of a cookie that holds a token; empty for none."""
+    query: bool = False
+    """Whether ?token= is read."""
+    warn_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    """Seconds before its token ends at which a member that can be told is told; 0 for never."""
 
 
 class LimitSettings(Section):
@@ -187,6 +216,8 @@ class RoomSettings(Section):
     """The label of these rooms in metrics and logs."""
     path: TemplatePath
     """The paths that are such rooms: {x} is one segment, {x...} the rest."""
+    access: Literal["open", "token"] = "open"
+    """Whether anybody may enter whose origin may, or whoever has a token for the room."""
     echo: bool = False
     """Whether a sender receives its own messages."""
     members_max: Count = 10_000

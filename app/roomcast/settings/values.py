@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -105,6 +106,54 @@ def check_distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+# "A key of the same size as the hash output … or larger MUST be used" (RFC 7518, 3.2).
+SECRET_MIN_BYTES = 32
+COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
+
+
+def check_token_secret(secret: str) -> str:
+    """Accept what nobody guesses: whoever does makes tokens for every room. Never quotes it."""
+    if secret and (len(secret.encode()) < SECRET_MIN_BYTES or not secret.isascii() or not secret.isprintable()):
+        raise ValueError(
+            f"should have at least {SECRET_MIN_BYTES} bytes of printable ASCII, as openssl rand -base64 48 makes them"
+        )
+    return secret
+
+
+def check_jwks_url(url: str) -> str:
+    """Accept a URL whose answer nobody on the way can replace: https, or http to this machine."""
+    if not url:
+        return url
+    try:
+        parts = urlsplit(url)
+        is_url = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_url = False
+    if not is_url or not url.isascii() or not url.isprintable() or " " in url or "@" in parts.netloc:
+        raise ValueError('is no URL: write "https://id.example.com/jwks.json", without a user name')
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        raise ValueError("should begin with https://, or with http:// for a host that is this machine")
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether this host is this machine: an address of it, or the name that always is."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        # Any other name is whatever some resolver says it is.
+        return False
+
+
+def check_cookie_name(name: str) -> str:
+    """Accept what can be the name of a cookie (RFC 6265, 4.1.1)."""
+    if not COOKIE_NAME.fullmatch(name):
+        raise ValueError("is no name of a cookie: letters, digits, - and _ are")
+    return name
+
+
 def _zero_or_at_least(minimum: float) -> Callable[[float], float]:
     def check(value: float) -> float:
         if 0 < value < minimum:
@@ -142,6 +191,11 @@ TemplatePath = Annotated[str, AfterValidator(check_template_path)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
 OriginPatterns = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
+
+TokenSecret = Annotated[str, AfterValidator(check_token_secret)]
+JwksUrl = Annotated[str, AfterValidator(check_jwks_url)]
+CookieName = Annotated[str, AfterValidator(check_cookie_name)]
+Paths = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(check_distinct)]
 
 # 0 stands for "no limit" in these. A million of anything, or a GiB in one message,
 # is more than one process can carry: it is a slip of the unit.

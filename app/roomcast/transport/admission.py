@@ -8,7 +8,9 @@ which somebody asks why a browser was refused, and ``roomcast explain``.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
+from roomcast.policies.grants import Grant
 from roomcast.policies.hosts import ServedHosts
 from roomcast.policies.origins import OriginPolicy, Verdict, how_to_allow, spelled
 from roomcast.policies.templates import RoomNameError, Template, Templates, room_name
@@ -43,6 +45,10 @@ class Outcome(StrEnum):
     HOST = "host"
     NOT_FOUND = "not_found"
     ORIGIN = "origin"
+    BEARER = "token"
+    """There is no token, or it is not one that is good."""
+    FORBIDDEN = "forbidden"
+    """The token is good, and for other rooms."""
     NOT_UPGRADE = "not_upgrade"
     ADDRESS_LIMIT = "address_limit"
     FULL = "full"
@@ -111,6 +117,8 @@ class RoomTemplate:
     fragments_max: int
     fragments_per_s: int
     greeting: str
+    access: Literal["open", "token"] = "open"
+    """Whether it takes a token to enter."""
 
     @property
     def name(self) -> str:
@@ -126,6 +134,8 @@ class Admitted:
     template: RoomTemplate
     verdict: Verdict
     """About the origin. Where origins are only reported, it may be a "no"."""
+    grant: Grant | None = None
+    """What its token gives, where it has one."""
 
 
 class Admission:

@@ -8,7 +8,7 @@ was free is still free.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import gevent
@@ -27,6 +27,7 @@ from roomcast.transport.joining import Joining
 from roomcast.transport.membership import Membership
 from roomcast.transport.streaming import Streaming, wish_of
 from roomcast.transport.tls import TlsError, TlsServer
+from roomcast.transport.tokens import check_may_hear
 from roomcast.transport.visitor import NotTlsError, Visitor
 from roomcast.transport.wishes import parse_wish
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from roomcast.policies.forwarded import Forwarding
     from roomcast.relay.start import Wish
     from roomcast.transport.formats import Formats
+    from roomcast.transport.tokens import Authenticator
 
 # How many of those who find no place may be answered at a time. More would
 # hold the descriptors that members need; the rest are just closed.
@@ -67,6 +69,7 @@ class Entry:
         page: What GET / answers.
         forwarding: Which proxies are believed when they say for whom they speak.
         tls: With which certificate it is served; without any, in clear.
+        authenticator: Asks for tokens; without any, there are none.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Entry:
         page: Page,
         forwarding: Forwarding,
         tls: TlsServer | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._admission = admission
         self._membership = membership
@@ -87,9 +91,11 @@ class Entry:
         self._answers = Answers(membership)
         self._introduction = Introduction(forwarding, membership.places)
         self._joining = Joining(membership, formats, admission.templates, is_tls=tls is not None)
-        self._streaming = Streaming(membership, is_tls=tls is not None)
+        self._are_cookies_read = authenticator is not None and authenticator.are_cookies_read
+        self._streaming = Streaming(membership, is_tls=tls is not None, with_credentials=self._are_cookies_read)
         self._speaks_streams = admission.speaks(event_stream.NAME)
         self._tls = tls
+        self._authenticator = authenticator
         self._turned_away = 0
 
     def accepted(self, raw: _socket.socket, address: str) -> None:
@@ -192,8 +198,8 @@ class Entry:
         head = accept(request, dialect, is_secure=visitor.scheme == "https", agreement=agreement)
         if dialect is Dialect.HIXIE76:
             head, rest = self._finish_hixie76(visitor, request, head, rest)
-            # Others may have come while we waited for the eight bytes.
-            self._check_capacity(admitted, wish)
+            # Others may have come while we waited for the eight bytes, or an operator may have revoked its token.
+            self._check_again(admitted, wish)
         self._accepted(visitor)
         self._joining.join(visitor, self._formats.find(dialect, agreement, is_json=is_json), admitted, wish, head, rest)
         return True
@@ -205,6 +211,9 @@ class Entry:
     def _admit(self, visitor: Visitor, request: Request, wish: Wish) -> Admitted:
         """Ask the policies and the limits. Raises Refusal."""
         admitted = self._judge(visitor, request)
+        if self._authenticator is not None:
+            # It may wait for a key, so it is asked before who is the last to find a place.
+            admitted = replace(admitted, grant=self._authenticator.authenticate(request, admitted))
         self._check_capacity(admitted, wish)
         return admitted
 
@@ -221,6 +230,11 @@ class Entry:
         if not admitted.verdict.is_allowed and visitor.dialect is not None:
             self._answers.report_origin(visitor, request, admitted.verdict.rule)
         return admitted
+
+    def _check_again(self, admitted: Admitted, wish: Wish) -> None:
+        if self._authenticator is not None and admitted.grant is not None:
+            self._authenticator.check(admitted.grant, admitted)
+        self._check_capacity(admitted, wish)
 
     def _check_capacity(self, admitted: Admitted, wish: Wish) -> None:
         if self._membership.counters.is_draining:
@@ -269,10 +283,11 @@ class Entry:
         return False
 
     def _begin_stream(self, visitor: Visitor, request: Request, rest: bytes) -> None:
-        """Let in one that will only read. Raises Refusal. Nothing here waits."""
+        """Let in one that will only read. Raises Refusal."""
         visitor.dialect = event_stream.NAME
         wish = wish_of(request)
         admitted = self._admit(visitor, request, wish)
+        check_may_hear(admitted)
         self._accepted(visitor)
         self._streaming.join(visitor, request, admitted, wish, rest)
 
@@ -285,7 +300,7 @@ class Entry:
         visitor.dialect = event_stream.NAME
         self._admission.check_host(request.host, request.path)
         self._judge(visitor, request)
-        self._answers.permit(visitor, cors.may_ask(request.origin))
+        self._answers.permit(visitor, cors.may_ask(request.origin, with_credentials=self._are_cookies_read))
 
 
 def _read_head(visitor: Visitor, heads: HeadDecoder) -> Request:

@@ -138,6 +138,9 @@ class Inbox(StreamMember):
             # It came in the same segment, behind the one message too many.
             self._room.counters.drop(self._close_reason, 1)
             return None
+        if self.grant is not None and not self.grant.may_publish:
+            self._forbid()
+            return None
         membership = self._membership
         if self._rate is not None:
             size_bytes = message.padded_bytes or len(message.payload)
@@ -149,6 +152,11 @@ class Inbox(StreamMember):
                 return None
         kind = _TEXT if message.opcode is _TEXT_OPCODE else _BINARY
         return membership.hub.publish(self._room, kind, message.payload, self)
+
+    def _forbid(self) -> None:
+        """Let a message into no room whose sender's token does not let it publish, and close it."""
+        self._room.counters.drop(Reason.FORBIDDEN, 1)
+        self._give_up(Reason.FORBIDDEN, "action=publish", None)
 
     def _refuse(self, limit: str) -> None:
         """Let a message that is one too many not into the room, nor, where the room says so, its sender stay."""

@@ -25,7 +25,9 @@ from roomcast.transport.websocket import WebSocketMember
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from roomcast.protocol.json_messages import People
     from roomcast.relay.hub import Joined
+    from roomcast.relay.room import Room
     from roomcast.relay.start import Wish
     from roomcast.transport.admission import Admitted, RoomTemplate
     from roomcast.transport.formats import DialectFormat, Formats
@@ -97,13 +99,17 @@ class Joining:
         return kind(connection, visitor.stream, wire_format, rate, visitor.address, membership)
 
     def _enter(self, member: WebSocketMember, admitted: Admitted, wish: Wish) -> Joined:
-        membership, template = self._membership, admitted.template
+        membership, template, grant = self._membership, admitted.template, admitted.grant
+        member.grant = grant
+        is_listening = grant is None or grant.may_subscribe
         joined = membership.hub.join(
             admitted.room,
             template.rules,
             membership.hub.templates[template.name],
             member,
-            wish,
+            # Who may not hear may not hear what was said before, either.
+            wish if is_listening else NO_WISH,
+            is_listening=is_listening,
             may_exceed=membership.reports.tolerates,
         )
         membership.joined(member, joined.room)
@@ -124,7 +130,7 @@ class Joining:
                 offset=start.cursor,
                 head=room.log.head,
                 members=room.member_count,
-                present=None if room.presence is None else people(room.present(), room.member_count),
+                present=_present(room, admitted),
                 greeting=admitted.template.greeting,
             )
         ]
@@ -136,3 +142,10 @@ class Joining:
     def _uncompressed(self, wire_format: DialectFormat, text: bytes) -> bytes:
         """Return a frame for a newcomer: to compress it would have to be done anew for each."""
         return self._formats.find(wire_format.dialect).frame(Kind.TEXT, text) or b""
+
+
+def _present(room: Room, admitted: Admitted) -> People | None:
+    """Return who is in a room, where its members are told, and one of them may hear anything."""
+    if room.presence is None or not (admitted.grant is None or admitted.grant.may_subscribe):
+        return None
+    return people(room.present(), room.member_count)

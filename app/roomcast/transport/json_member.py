@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from roomcast.protocol import json_messages
 from roomcast.protocol.events import Close, Message
 from roomcast.protocol.frames import Opcode
-from roomcast.protocol.json_messages import Publication, UnreadableError
+from roomcast.protocol.json_messages import Publication, Ref, UnreadableError
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
 from roomcast.transport.stages import Stage
@@ -133,7 +133,11 @@ class JsonMember(WebSocketMember):
         try:
             said = json_messages.parse(message.payload)
         except UnreadableError as error:
-            self._answer_unreadable(error, message)
+            self._answer_no(error.ref, error.reason, str(error), message)
+            return None
+        if not self.may_publish:
+            self._room.counters.drop(Reason.FORBIDDEN, 1)
+            self._answer_no(said.ref, "forbidden", "its token does not let it publish", message)
             return None
         offset = super()._publish(_as_sent(said, message))
         if offset is None:
@@ -142,15 +146,15 @@ class JsonMember(WebSocketMember):
             self.tell(json_messages.ack(said.ref, offset))
         return offset
 
-    def _answer_unreadable(self, error: UnreadableError, message: Message) -> None:
-        """Say what is wrong. It counts as a message: to read it took as long."""
+    def _answer_no(self, ref: Ref, reason: str, detail: str, message: Message) -> None:
+        """Say what is wrong with a message that is not published. It counts as a message: to read it took as long."""
         size_bytes, rate = message.padded_bytes or len(message.payload), self._rate
         exceeded = None if rate is None else rate.admit(size_bytes, self._membership.clock())
         if rate is not None and exceeded is not None:
             exceeded = self._membership.reports.enforced(rate, exceeded, size_bytes)
         if exceeded is not None:
             self._refuse(exceeded)
-        self.tell(json_messages.error(error.ref, error.reason, str(error)))
+        self.tell(json_messages.error(ref, reason, detail))
 
 
 def _as_sent(said: Publication, message: Message) -> Message:

@@ -27,6 +27,7 @@ from roomcast.transport.visitor import LINGER_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from roomcast.policies.grants import Grant
     from roomcast.relay.room import Room
     from roomcast.transport.membership import Membership
 
@@ -52,7 +53,7 @@ class StreamMember(Reading):
         membership: What it shares with all other members.
     """
 
-    __slots__ = ("_close_reason", "_room", "address", "bucket", "joined_s", "number", "subject", "wire_format")
+    __slots__ = ("_close_reason", "_room", "address", "bucket", "grant", "joined_s", "number", "wire_format")
 
     _room: Room
 
@@ -61,8 +62,9 @@ class StreamMember(Reading):
         self.wire_format = wire_format
         self.address = address
         self.number = membership.next_number()
-        self.subject: str | None = None
         self.joined_s = membership.clock()
+        # What its token gives; None where it came in without one.
+        self.grant: Grant | None = None
         # The keep-alive's: where it stands there.
         self.bucket = 0
         self._close_reason = Reason.GONE
@@ -98,6 +100,19 @@ class StreamMember(Reading):
     def is_in_room(self) -> bool:
         """Whether it has not said goodbye yet."""
         return self._stage <= Stage.PARTING
+
+    @property
+    def subject(self) -> str | None:
+        """Whom its token names, None where it has none, or one that names nobody."""
+        return None if self.grant is None else self.grant.subject
+
+    @property
+    def may_publish(self) -> bool:
+        """Whether it may send."""
+        return self.grant is None or self.grant.may_publish
+
+    def expiring(self, expires_in_ms: int) -> None:
+        """Tell it that its token ends soon: in a protocol without words for that, nothing."""
 
     # --- what the room asks beside the outbox (see relay.member.Member)
 

@@ -12,10 +12,11 @@ from roomcast.relay.room import Room
 from roomcast.transport.keepalive import KeepAlive, LiveMember
 from roomcast.transport.places import Places
 from roomcast.transport.reports import Reports
+from roomcast.transport.token_holders import TokenHolder, TokenHolders
 from roomcast.transport.turns import Turn, Turns
 
 
-class CountedMember(LiveMember, Protocol):
+class CountedMember(LiveMember, TokenHolder, Protocol):
     """What is asked here of a member."""
 
     address: str
@@ -39,6 +40,7 @@ class Membership:
         places: For connections and handshakes; a member gives its own back at its end.
         reports: Asked which limits are only reported.
         keep_alive: Pings, and the deadlines of the silent.
+        token_holders: Those whose token will end.
         clock: Seconds from a clock that never goes back.
         close_timeout_s: How long a peer has for its half of the closing handshake.
         address_for_logs: How much of an address the log may name.
@@ -53,6 +55,7 @@ class Membership:
         places: Places,
         reports: Reports,
         keep_alive: KeepAlive,
+        token_holders: TokenHolders,
         clock: Callable[[], float],
         close_timeout_s: float,
         address_for_logs: Callable[[str], str],
@@ -67,6 +70,7 @@ class Membership:
         """And those who can be written to again."""
         self.journal = journal
         self.keep_alive = keep_alive
+        self.token_holders = token_holders
         self.clock = clock
         self.close_timeout_s = close_timeout_s
         self.address_for_logs = address_for_logs
@@ -80,6 +84,8 @@ class Membership:
         """Count and log a newcomer."""
         self.counters.connections[member.dialect] += 1
         self.keep_alive.add(member)
+        if member.grant is not None:
+            self.token_holders.add(member, member.grant)
         self.journal.info(
             "joined",
             room=room.name,
@@ -92,6 +98,7 @@ class Membership:
         """Count and log an end. Called once for each member that joined."""
         lasted_s = self.clock() - member.joined_s
         self.keep_alive.remove(member)
+        self.token_holders.remove(member)
         self.places.release(member.address)
         self.counters.connections[member.dialect] -= 1
         self.counters.disconnects[member.dialect, reason] += 1

@@ -32,10 +32,12 @@ class Streaming:
     Args:
         membership: Where they are counted, and everything that they share.
         is_tls: Whether they speak TLS.
+        with_credentials: Whether cookies mean something here, so that pages may read answers to them.
     """
 
-    def __init__(self, membership: Membership, *, is_tls: bool) -> None:
+    def __init__(self, membership: Membership, *, is_tls: bool, with_credentials: bool = False) -> None:
         self._membership = membership
+        self._with_credentials = with_credentials
         self._format = SseFormat(membership.hub.epoch, membership.counters)
         self._kind = TlsSseMember if is_tls else SseMember
 
@@ -51,6 +53,7 @@ class Streaming:
         """
         membership, template = self._membership, admitted.template
         member = self._kind(visitor.stream, self._format, visitor.address, membership)
+        member.grant = admitted.grant
         joined = membership.hub.join(
             admitted.room,
             template.rules,
@@ -60,7 +63,7 @@ class Streaming:
             may_exceed=membership.reports.tolerates,
         )
         membership.joined(member, joined.room)
-        head = event_stream.accept(may_read(request.origin))
+        head = event_stream.accept(may_read(request.origin, with_credentials=self._with_credentials))
         member.open(joined.room, head + self._beginning(joined.start, template.greeting), rest)
 
     def _beginning(self, start: Start, greeting: str) -> bytes:
