@@ -203,9 +203,10 @@ class Relay:
         numbers = [value for of in server.hub.templates.values() for value in (of.rooms, of.members, of.laggards)]
         paused = [of.publishers_paused for of in server.hub.templates.values()]
         connections = list(server.counters.connections.values())
-        # A room may be there without members, for what it keeps.
-        rooms = [room for room in server.hub.rooms.values() if room.member_count or not room.keeps_something]
-        return not rooms and not any(numbers + paused + connections)
+        rooms = server.hub.rooms.values()
+        # One that keeps something stays, for those who come later.
+        is_left = all(room.keeps_something and not room.member_count for room in rooms)
+        return is_left and not any(numbers + paused + connections)
 
     def expect_clean(self) -> None:
         """Let all clients go, and wait until the relay has nothing of them any more."""

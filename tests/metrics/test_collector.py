@@ -14,6 +14,7 @@ from roomcast.policies.hits import no_hits
 from roomcast.relay.hub import Hub
 from roomcast.relay.log import Log
 from roomcast.relay.reasons import Reason
+from roomcast.relay.start import Gap
 from tests.idle import idle_collector, idle_counters, idle_hub
 
 parse_openmetrics: Callable[[str], Iterable[Metric]] = parser.text_string_to_metric_families
@@ -79,6 +80,11 @@ def test_every_family_that_users_were_promised_is_there() -> None:
         "roomcast_laggards",
         "roomcast_lag_bytes",
         "roomcast_lag_bytes_limit",
+        "roomcast_history_rooms",
+        "roomcast_history_bytes",
+        "roomcast_history_bytes_limit",
+        "roomcast_history_evictions_total",
+        "roomcast_resumes_total",
         "roomcast_publishers_paused",
         "roomcast_flush_duration_seconds",
         "roomcast_loop_lag_seconds",
@@ -268,3 +274,28 @@ def test_what_is_held_for_laggards_stands_beside_what_may_be(hub: Hub, counters:
     now = scrape(hub, counters)
 
     assert (now.value("roomcast_lag_bytes"), now.value("roomcast_lag_bytes_limit")) == (300, 1_000)
+
+
+def test_what_rooms_keep_stands_beside_what_they_may(hub: Hub, counters: TransportCounters) -> None:
+    hub.histories.limit_bytes = 1_000
+    hub.histories.held_bytes = 300
+    hub.histories.forgotten = 2
+    hub.rooms.evicted = 3
+
+    now = scrape(hub, counters)
+
+    assert (now.value("roomcast_history_bytes"), now.value("roomcast_history_bytes_limit")) == (300, 1_000)
+    assert now.value("roomcast_history_rooms") == 0
+    assert now.value("roomcast_history_evictions_total", limit="history_total_max_bytes") == 2
+    assert now.value("roomcast_history_evictions_total", limit="rooms_max") == 3
+
+
+def test_who_came_back_is_counted_by_what_could_not_be_had(hub: Hub, counters: TransportCounters) -> None:
+    hub.templates["news"].resume(None)
+    hub.templates["news"].resume(Gap.EPOCH)
+
+    now = scrape(hub, counters)
+
+    assert now.value("roomcast_resumes_total", template="news", outcome="resumed") == 1
+    assert now.value("roomcast_resumes_total", template="news", outcome="epoch") == 1
+    assert now.labels("roomcast_resumes_total", "outcome") == {"resumed", "epoch", "offset", "time"}

@@ -34,7 +34,7 @@ class Relay:
             wall_clock=self.loop.clock,
             rooms_max=rooms_max,
             budget=budget or Budget(),
-            histories=histories or Histories(),
+            histories=Histories() if histories is None else histories,
             report=lambda room, error: self.faults.append((room.name, str(error))),
         )
         self.counters = self.hub.add_template("rooms")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from roomcast.relay.budget import Budget
 from roomcast.relay.counters import TemplateCounters
+from roomcast.relay.history import ROOM_BYTES, SLACK_S, Histories
 from roomcast.relay.laggards import Lag
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message
@@ -17,7 +18,10 @@ from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
 from roomcast.relay.rules import RoomRules
 from roomcast.relay.shedding import Shedding
-from tests.relay.fake_wire import GOODBYE, BracketFormat, FakeMember, message
+from roomcast.relay.start import NO_WISH, Gap, Start, Wish
+from tests.relay.fake_wire import GOODBYE, ROOMY, BracketFormat, FakeMember, message
+
+EPOCH = "k7c2m9qa"
 
 
 class Listener(FakeMember):
@@ -42,6 +46,8 @@ class Listener(FakeMember):
         self.skipped: list[tuple[int, int]] = []
         self.dropped: list[tuple[int, int]] = []
         self.on_refusal: Callable[[Listener], None] = lambda _: None
+        # Whether it is in the room only to speak.
+        self.is_silent = False
 
     def overflowed(self, reason: Reason) -> None:
         if reason is Reason.OVERLOADED:
@@ -56,17 +62,23 @@ class Listener(FakeMember):
 class WatchedRoom:
     """A room, its members, and the messages ever published in it."""
 
-    def __init__(self, rules: RoomRules, lag_total_max_bytes: int = 0) -> None:
+    def __init__(self, rules: RoomRules, lag_total_max_bytes: int = 0, history_total_max_bytes: int = 0) -> None:
         self.rules = rules
         self.counters = TemplateCounters("rooms")
         self.budget = Budget(lag_total_max_bytes)
-        self.room = Room("/rooms/a", rules, self.counters, self.budget)
+        self.histories = Histories(history_total_max_bytes)
+        # Nothing was said before the room opened, a second ago.
+        self.now_s = 1.0
+        history = (self.histories, 0.0) if rules.history_messages else ()
+        self.room = Room("/rooms/a", rules, self.counters, self.budget, 0, *history)
         self.members: list[Listener] = []
         self.published: list[Message] = []
         self.formats = BracketFormat(b"<>"), BracketFormat(b"[]", carries_binary=False)
         self.shedding = Shedding(self.budget, {self.room.name: self.room}, lambda: 0.0)
         self._first_of_pass = 1
         self._first_held = 1
+        # All up to this offset was forgotten on demand.
+        self._forgotten = 0
         # Frames that were half written when their reader left, and may have come out whole after all.
         self._late_frames: list[tuple[Listener, int]] = []
 
@@ -85,7 +97,7 @@ class WatchedRoom:
         if sender is not None and not sender.wire_format.carries_binary:
             # Nobody sends what its own dialect cannot carry.
             kind = Kind.TEXT
-        said = message(offset, b"%d" % offset + b"x" * padding, kind, sender)
+        said = message(offset, b"%d" % offset + b"x" * padding, kind, sender, self.now_s)
         self.published.append(said)
         must_tell_hub = not self.room.is_flushing and offset == self.room.at + 1
         assert self.room.append(said) is must_tell_hub
@@ -101,14 +113,41 @@ class WatchedRoom:
         assert self.room.flush(budget) <= budget
         self.check()
 
-    def join(self, format_index: int, capacity: int) -> Listener:
-        member = Listener(self.formats[format_index], capacity, self.room.at)
+    def join(self, format_index: int, capacity: int, wish: Wish = NO_WISH, *, is_listening: bool = True) -> Listener:
+        start = self.room.find_start(wish, EPOCH, self.now_s)
+        self._check_start(wish, start)
+        member = Listener(self.formats[format_index], capacity, start.cursor)
+        if not is_listening or (start.gap is not None and not wish.may_miss):
+            member.is_silent = True
+            member.skipped.append((0, ROOMY))
         self.members.append(member)
         member.on_refusal = self._refuse
         member.enter(self._feed, self._cut, self.budget)
-        self.room.join(member)
+        self.room.join(member, start.cursor, is_listening=not member.is_silent)
         self.check()
         return member
+
+    def let_pass(self, seconds: float) -> None:
+        """Let time pass, and the room forget what has grown too old meanwhile."""
+        self.now_s += seconds
+        if self.histories.due(self.now_s) and not self.room.is_flushing:
+            old = [
+                said.offset for said in self.published if said.published_s < self.now_s - self.rules.history_max_age_s
+            ]
+            self._forgotten = max(self._forgotten, *old[-1:], 0)
+        self.check()
+
+    def forget(self) -> None:
+        """Let the room forget what it keeps, as when it is closed."""
+        self._forgotten = self.room.log.head
+        self.room.forget_history()
+        self.check()
+
+    def relieve(self) -> None:
+        """Let the room forget what it keeps, if it is more than all may."""
+        if self.histories.relieve():
+            self._forgotten = self.room.log.head
+        self.check()
 
     def part(self, member: Listener) -> None:
         if member.close_at is None:
@@ -287,6 +326,29 @@ class WatchedRoom:
         services = self.room._services or []
         return {member for service in services for member in service.members[service.position :]}
 
+    def _check_start(self, wish: Wish, start: Start) -> None:
+        """See that a newcomer begins where it was promised to, or is told why not."""
+        room, head = self.room, self.room.log.head
+        oldest = max(room.log.first - 1, self._forgotten)
+        newest = min(wish.newest, self.rules.history_messages)
+        assert start.cursor <= room.at, "what nobody was sent yet is no past"
+        if wish.since is not None:
+            epoch, offset = wish.since
+            wanted = offset
+            gap = Gap.EPOCH if epoch != EPOCH else None if oldest <= offset <= head else Gap.OFFSET
+        elif wish.since_s is not None:
+            # At least once: all of that time, and nothing of it is gone.
+            recent = [said.offset for said in self.published if said.published_s >= self.now_s - wish.since_s]
+            wanted = recent[0] - 1 if recent else head
+            is_before_all = wish.since_s >= self.now_s or not self.rules.history_messages
+            gap = Gap.TIME if is_before_all or wanted < oldest else None
+        else:
+            wanted, gap = head - newest, None
+        assert start.gap is gap
+        if gap is not None:
+            wanted = head - (newest or self.rules.history_messages)
+        assert start.cursor == min(max(wanted, oldest), room.at)
+
     def _check_place(self, member: Listener, unserved: set[Member]) -> None:
         lag = self.room.laggards.get(member)
         if lag is None:
@@ -311,14 +373,26 @@ class WatchedRoom:
         assert room.pending_bytes == pending_bytes
         if room.is_flushing:
             assert room.log.first == self._first_held, "trimmed while a pass runs"
-        elif room.laggards:
-            assert room.log.size_bytes - pending_bytes <= self.rules.lag_max_bytes
-            if room.log.first > self._first_held:
-                forgotten = self.published[room.log.first - 2]
-                assert room.log.size_bytes + forgotten.size_bytes > self.rules.lag_max_bytes, "forgotten too early"
         else:
-            assert room.log.first == room.at + 1, "kept for nobody"
+            held = self.published[room.log.first - 1 :]
+            assert room.log.frame_bytes == sum(said.frame_bytes for said in held)
+            if room.log.first <= room.at and not pending_bytes:
+                assert self._is_needed(held, self.published[-1].published_s), "kept for nobody"
+            if room.log.first > self._first_held:
+                assert not self._is_needed(self.published[room.log.first - 2 :], self.now_s), "forgotten too early"
         self._first_held = room.log.first
+
+    def _is_needed(self, held: list[Message], now_s: float) -> bool:
+        """Whether the oldest of these has to be held, be it for laggards or for those who come later."""
+        size_bytes = sum(said.size_bytes for said in held)
+        if self.room.laggards and size_bytes <= self.rules.lag_max_bytes:
+            return True
+        return (
+            held[0].offset > self._forgotten
+            and len(held) <= self.rules.history_messages
+            and size_bytes <= self.rules.history_max_bytes
+            and held[0].published_s >= now_s - self.rules.history_max_age_s
+        )
 
     def _check_numbers(self, unserved: set[Member]) -> None:
         """Each message, for each member, was delivered, dropped, its own, or is still owed."""
@@ -335,6 +409,8 @@ class WatchedRoom:
 
     def _done(self, member: Listener, unserved: set[Member]) -> int:
         """How many messages are done with for this member, less its own that it was not sent."""
+        if member.is_silent:
+            return 0
         lag = self.room.laggards.get(member)
         if member in unserved:
             until = self._first_of_pass - 1
@@ -364,6 +440,17 @@ class WatchedRoom:
                 self.budget.release_member(member)
         assert self.room.member_count == self.counters.laggards == self.counters.publishers_paused == 0
         assert self.budget.held_bytes == 0, "charged for nobody"
+        self._check_history()
+
+    def _check_history(self) -> None:
+        """See that what is kept is accounted for, and goes when it is too old."""
+        log = self.room.log
+        held_bytes = log.size_bytes + log.frame_bytes
+        assert self.histories.held_bytes == (held_bytes and held_bytes + ROOM_BYTES)
+        assert self.room.keeps_something is (held_bytes > 0)
+        self.let_pass(self.rules.history_max_age_s + SLACK_S)
+        self.let_pass(0.001)
+        assert (len(log), len(self.histories), self.histories.held_bytes) == (0, 0, 0)
 
 
 def _is_busy(member: Listener) -> bool:

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from roomcast.server.memory import MemoryLimit, find_memory_limit, lag_total_max_bytes
+from roomcast.server.memory import (
+    MemoryLimit,
+    find_memory_limit,
+    history_total_max_bytes,
+    lag_total_max_bytes,
+)
 
 MIB = 1 << 20
 SECOND = "30 23 0:26 {inside} /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate"
@@ -174,3 +179,21 @@ def test_what_an_operator_says_holds_whatever_there_is(system: System, configure
     system.write("sys/fs/cgroup/memory.max", f"{128 * MIB}\n")
 
     assert lag_total_max_bytes(configured, system.limit()) == configured
+    assert history_total_max_bytes(configured, system.limit()) == configured
+
+
+# --- what is kept for those who come later
+
+
+@pytest.mark.parametrize(("limit_mib", "history_mib"), [(32, 4), (80, 4), (84, 5), (128, 16), (1024, 240)])
+def test_histories_get_a_quarter_of_what_the_process_does_not_need(
+    system: System, limit_mib: int, history_mib: int
+) -> None:
+    system.belongs("0::/", mount=SECOND)
+    system.write("sys/fs/cgroup/memory.max", f"{limit_mib * MIB}\n")
+
+    assert history_total_max_bytes("auto", system.limit()) == history_mib * MIB
+
+
+def test_histories_get_256_mib_where_nothing_is_limited() -> None:
+    assert history_total_max_bytes("auto", None) == 256 * MIB

@@ -65,6 +65,14 @@ def test_templates_have_different_names() -> None:
         ({"lag_max_bytes": 131_071}, "lag_max_bytes = 131071 must be at least twice message_max_bytes = 65536"),
         ({"pending_max_bytes": 65_535}, "pending_max_bytes = 65535 must be at least message_max_bytes = 65536"),
         ({"bytes_per_s": 32_767}, "bytes_per_s = 32767 lets no message of message_max_bytes = 65536 pass"),
+        (
+            {"history_messages": 1, "history_max_bytes": 65_535},
+            "history_max_bytes = 65535 must be at least message_max_bytes = 65536",
+        ),
+        (
+            {"history_messages": 1, "lag_max_bytes": 2_097_151},
+            "lag_max_bytes = 2097151 must be at least twice history_max_bytes = 1048576",
+        ),
         ({"message_max_bytes": 2, "greeting": "é!"}, "greeting is longer than message_max_bytes = 2"),
     ],
 )
@@ -77,6 +85,10 @@ def test_template_that_could_not_carry_its_largest_message_is_refused(room: dict
     [
         {"lag_max_bytes": 131_072},
         {"pending_max_bytes": 65_536},
+        {"history_messages": 1, "history_max_bytes": 65_536},
+        {"history_messages": 0, "history_max_bytes": 65_535},
+        {"history_messages": 1, "lag_max_bytes": 2_097_152},
+        {"history_messages": 0, "lag_max_bytes": 2_097_151},
         {"bytes_per_s": 32_768},
         {"bytes_per_s": 0},
         {"message_max_bytes": 2, "greeting": "é"},

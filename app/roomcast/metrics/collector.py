@@ -67,6 +67,7 @@ class RelayCollector(Collector):
         yield from self._tokens()
         yield from self._limits()
         yield from self._rooms()
+        yield from self._histories()
         yield from self._messages()
         yield from self._frames()
         yield from self._compression()
@@ -176,6 +177,34 @@ class RelayCollector(Collector):
             "roomcast_lag_bytes_limit",
             "Memory that may be held for laggards, in bytes; 0 for no limit.",
             self._hub.budget.limit_bytes,
+        )
+
+    def _histories(self) -> Iterator[Metric]:
+        histories, rooms = self._hub.histories, self._hub.rooms
+        yield GaugeMetricFamily("roomcast_history_rooms", "Rooms that keep something.", len(histories))
+        yield GaugeMetricFamily(
+            "roomcast_history_bytes", "Memory that rooms keep for those who come later, in bytes.", histories.held_bytes
+        )
+        yield GaugeMetricFamily(
+            "roomcast_history_bytes_limit",
+            "Memory that rooms may keep for those who come later, in bytes; 0 for no limit.",
+            histories.limit_bytes,
+        )
+        yield _counter(
+            "roomcast_history_evictions_total",
+            "How often a room lost all it kept, by the limit that was reached.",
+            ["limit"],
+            {"history_total_max_bytes": histories.forgotten, "rooms_max": rooms.evicted},
+        )
+        yield _counter(
+            "roomcast_resumes_total",
+            "Newcomers that wanted all they had missed: resumed, or what it is that could not be had.",
+            ["template", "outcome"],
+            {
+                (of.name, gap or "resumed"): resumes
+                for of in self._hub.templates.values()
+                for gap, resumes in of.resumes.items()
+            },
         )
 
     def _messages(self) -> Iterator[Metric]:

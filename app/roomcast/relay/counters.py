@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from roomcast.relay.reasons import Reason
+from roomcast.relay.start import Gap
 
 
 class Histogram:
@@ -53,6 +54,7 @@ class TemplateCounters:
         "publishers_paused",
         "received_binary",
         "received_text",
+        "resumes",
         "rooms",
         "skips",
     )
@@ -74,6 +76,12 @@ class TemplateCounters:
         self.dropped: dict[Reason, int] = {}
         # How often a laggard fell too far behind and went on at the newest message.
         self.skips = 0
+        # Newcomers that wanted all they had missed, by why they could not have it; None: they could.
+        self.resumes: dict[Gap | None, int] = dict.fromkeys((None, *Gap), 0)
+
+    def resume(self, gap: Gap | None) -> None:
+        """Count a newcomer that wanted all that it missed, and what was in its way."""
+        self.resumes[gap] += 1
 
     def drop(self, reason: Reason, messages: int) -> None:
         """Count ``messages`` that a member was owed and will not get."""

@@ -105,6 +105,7 @@ class Histories:
 
     def due(self, now_s: float) -> list[Keeper]:
         """Let rooms forget what has grown too old; return these: a few, the others the next time."""
+        self._forget_strays()
         rooms: list[Keeper] = []
         while self._due and self._due[0][0] <= now_s and len(rooms) < DUE_AT_ONCE:
             room = heappop(self._due)[2]
@@ -121,8 +122,10 @@ class Histories:
         if room not in self._awaited:
             self._awaited.add(room)
             heappush(self._due, (room.log.oldest_s + room.rules.history_max_age_s + SLACK_S, next(self._tie), room))
+
+    def _forget_strays(self) -> None:
+        """Await no room that keeps nothing any more until its time comes: that may be hours."""
         if len(self._due) > 2 * len(self._held) + _STRAYS_MAX:
-            # Rooms that had to forget, and whose time has not come: they must not stay for all of it.
             self._due = [entry for entry in self._due if entry[2] in self._held]
             self._awaited = {entry[2] for entry in self._due}
             heapify(self._due)

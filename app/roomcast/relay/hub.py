@@ -90,7 +90,7 @@ class Hub:
 
     def refusal(self, name: str, rules: RoomRules, wish: Wish = NO_WISH) -> str | None:
         """Return the setting that would keep a member out of this room now, or None."""
-        if wish is not NO_WISH and self.budget.is_tight:
+        if wish.asks_for_past and self.budget.is_tight:
             # It would begin as a laggard, for whom there is no memory.
             return "lag_total_max_bytes"
         return self.rooms.refusal(name, rules)
@@ -114,7 +114,7 @@ class Hub:
             counters: Likewise.
             member: The newcomer.
             wish: From where on it wants to hear. Where that is not to be had and it may miss
-                nothing, it begins where everybody is: the caller has to send it away, or to tell it.
+                nothing, it hears nothing at all: the caller has to send it away.
             is_listening: Whether it hears anything.
             may_exceed: Asked whether a limit that it exceeds is only reported.
 
@@ -125,12 +125,10 @@ class Hub:
             raise RoomLimitError(limit)
         room = self.rooms.get(name) or self.rooms.open(name, rules, counters)
         self.rooms.enter(room)
-        start = Start(room.at)
-        if wish is not NO_WISH:
-            start = room.find_start(wish, self.epoch, self._wall_clock())
-            if start.gap is not None and not wish.may_miss:
-                start = Start(room.at, start.gap)
-        room.join(member, start.cursor, is_listening=is_listening)
+        start = room.find_start(wish, self.epoch, self._wall_clock()) if wish.asks_for_past else Start(room.at)
+        if wish.is_to_resume:
+            counters.resume(start.gap)
+        room.join(member, start.cursor, is_listening=is_listening and (start.gap is None or wish.may_miss))
         return Joined(room, start)
 
     def part(self, room: Room, member: Member, reason: Reason) -> None:

@@ -102,6 +102,10 @@ class Log:
         passed = cursor - self.first
         return self._end_bytes - self._messages[passed].end_bytes if passed >= 0 else self.size_bytes
 
+    def recount_frames(self) -> None:
+        """Count the frames anew, where it is not known how many were made."""
+        self.frame_bytes = sum([message.frame_bytes for message in self._messages])
+
     def trim(self, keep_bytes: int, served: int) -> None:
         """Forget the oldest messages until ``keep_bytes`` are held, but none after offset ``served``."""
         messages = self._messages
@@ -131,14 +135,23 @@ class Log:
             since_s: and were published no earlier.
         """
         held = self._messages
-        count = 0
-        while self.size_bytes > keep_bytes and count < len(held) and held[count].offset <= served:
-            oldest = held[count]
-            if len(held) - count <= messages and self.size_bytes <= size_bytes and oldest.published_s >= since_s:
-                break
-            self._start_bytes = oldest.end_bytes
-            self.frame_bytes -= oldest.frame_bytes
+        # Counted, not walked: where sixteen talk at once there are sixteen to forget after each pass.
+        count = max(len(held) - messages, self._beyond(size_bytes))
+        while count < len(held) and held[count].published_s < since_s:
             count += 1
-        if count:
-            self.forgotten_s = held[count - 1].published_s
+        count = min(count, len(held) - self.head + served)
+        if keep_bytes:
+            count = min(count, self._beyond(keep_bytes))
+        if count > 0:
+            newest = held[count - 1]
+            self._start_bytes = newest.end_bytes
+            self.forgotten_s = newest.published_s
+            self.frame_bytes -= sum([message.frame_bytes for message in held[:count]])
             del held[:count]
+
+    def _beyond(self, size_bytes: int) -> int:
+        """Return how many of the oldest have to go before no more than ``size_bytes`` are held."""
+        more_bytes = self._end_bytes - self._start_bytes - size_bytes
+        if more_bytes <= 0:
+            return 0
+        return bisect_left(self._messages, self._start_bytes + more_bytes, key=lambda message: message.end_bytes) + 1

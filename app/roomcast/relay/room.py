@@ -185,6 +185,9 @@ class Room(RoomLog):
     def abandon(self) -> list[Member]:
         """Take every member out, after a fault of the relay's own in this room. The caller ends them."""
         self._services = None
+        # What could not be sent must not be kept for the next who come; and who knows how many frames were made of it.
+        self.log.recount_frames()
+        self.forget_history()
         members = self.members()
         for member in members:
             self.leave(member, Reason.INTERNAL)

@@ -5,12 +5,13 @@ where the room's template says so. Nothing is forgotten that nobody was sent yet
 nothing while a pass runs.
 """
 
+from collections.abc import Callable
 from math import inf
 
 from roomcast.relay.budget import Budget
 from roomcast.relay.burst import Service
 from roomcast.relay.counters import TemplateCounters
-from roomcast.relay.history import Histories
+from roomcast.relay.history import Histories, Keeper
 from roomcast.relay.laggards import Laggards
 from roomcast.relay.log import Log
 from roomcast.relay.rules import RoomRules
@@ -29,7 +30,7 @@ class RoomLog:
         histories: What all rooms keep; None where this one keeps nothing.
     """
 
-    __slots__ = ("_is_to_forget", "_services", "at", "histories", "laggards", "log", "name", "rules")
+    __slots__ = ("_forgotten", "_services", "at", "histories", "laggards", "log", "name", "rules")
 
     def __init__(
         self,
@@ -44,11 +45,12 @@ class RoomLog:
         self.rules = rules
         self.log = log
         self.at = log.head
+        # The offset up to which all that was said is forgotten, though laggards may be fed with it still.
+        self._forgotten = log.head
         self.laggards = Laggards(log, counters, budget)
         self.histories = histories
         # The pass that is running, or None.
         self._services: list[Service] | None = None
-        self._is_to_forget = False
 
     @property
     def is_flushing(self) -> bool:
@@ -59,8 +61,15 @@ class RoomLog:
 
     def find_start(self, wish: Wish, epoch: str, now_s: float) -> Start:
         """Return where one begins that wishes for this. See ``start.find_start``."""
-        history_messages = self.rules.history_messages
-        return find_start(wish, self.log, self.at, epoch=epoch, now_s=now_s, history_messages=history_messages)
+        return find_start(
+            wish,
+            self.log,
+            self.at,
+            oldest=max(self.log.first - 1, self._forgotten),
+            epoch=epoch,
+            now_s=now_s,
+            history_messages=self.rules.history_messages,
+        )
 
     @property
     def keeps_something(self) -> bool:
@@ -70,14 +79,15 @@ class RoomLog:
     def age(self, now_s: float) -> None:
         """Forget what has grown too old, though nobody speaks."""
         if self.histories is not None and self._services is None:
-            self.histories.correct(self, self._trim_history(self._lag_bytes(), now_s))
+            # Laggards may need it still. When they have it, nobody knows any more what time it was now.
+            self._forgotten = max(self._forgotten, self.log.before(now_s - self.rules.history_max_age_s))
+            self._note(self.histories.correct, now_s)
 
     def forget_history(self) -> None:
-        """Forget all that no laggard needs: now, or at the end of the pass that runs."""
-        self._is_to_forget = self._services is not None
-        if self.histories is not None and not self._is_to_forget:
-            self.log.trim_history(self._lag_bytes(), self.at, messages=0, size_bytes=0, since_s=inf)
-            self.histories.charge(self, 0)
+        """Forget what was said so far. Laggards get what they are owed, and nobody else anything of it."""
+        self._forgotten = self.log.head
+        if self.histories is not None and self._services is None:
+            self._note(self.histories.charge, inf)
 
     # --- after each pass, and whenever somebody has caught up or gone
 
@@ -86,34 +96,35 @@ class RoomLog:
         if self._services is not None:
             return
         laggards, histories = self.laggards, self.histories
-        kept_bytes = 0
         if histories is None:
             self.log.trim(self.rules.lag_max_bytes if laggards else 0, self.at)
+            if laggards or laggards.is_charged:
+                laggards.charge(0)
         else:
-            kept_bytes = self._trim_history(self._lag_bytes(), self.log.newest_s if self.log else 0.0)
-            note = histories.charge if is_news else histories.correct
-            note(self, kept_bytes)
-            if self._is_to_forget:
-                self.forget_history()
-                kept_bytes = 0
-        if laggards or laggards.is_charged:
-            laggards.charge(kept_bytes)
+            self._note(histories.charge if is_news else histories.correct, self.log.newest_s if self.log else 0.0)
 
-    def _trim_history(self, keep_bytes: int, now_s: float) -> int:
-        """Forget what neither a laggard nor the history needs; return how much of the rest is the history's."""
-        log, rules = self.log, self.rules
+    def _note(self, note: Callable[[Keeper, int], None], now_s: float) -> None:
+        """Forget what neither a laggard nor the history needs; say what is held for whom."""
+        log, rules, laggards = self.log, self.rules, self.laggards
+        messages = min(rules.history_messages, log.head - self._forgotten)
+        since_s = now_s - rules.history_max_age_s
         log.trim_history(
-            keep_bytes,
+            rules.lag_max_bytes if laggards else 0,
             self.at,
-            messages=rules.history_messages,
+            messages=messages,
             size_bytes=rules.history_max_bytes,
-            since_s=now_s - rules.history_max_age_s,
+            since_s=since_s,
         )
         held_bytes = log.size_bytes + log.frame_bytes
-        if log.size_bytes <= rules.history_max_bytes:
-            return held_bytes
-        # More is held than may be kept, for laggards. The frames are shared out alike.
-        return held_bytes * rules.history_max_bytes // log.size_bytes
+        if laggards or laggards.is_charged:
+            kept_bytes = self._share_bytes(held_bytes, messages, since_s) if laggards else held_bytes
+            laggards.charge(kept_bytes)
+            held_bytes = kept_bytes
+        note(self, held_bytes)
 
-    def _lag_bytes(self) -> int:
-        return self.rules.lag_max_bytes if self.laggards else 0
+    def _share_bytes(self, held_bytes: int, messages: int, since_s: float) -> int:
+        """Return how much of what is held is the history's, where laggards need more. Frames are shared out alike."""
+        log = self.log
+        cursor = max(log.head - messages, log.before(since_s))
+        kept_bytes = min(log.behind_bytes(cursor), self.rules.history_max_bytes)
+        return held_bytes * kept_bytes // log.size_bytes if kept_bytes else 0

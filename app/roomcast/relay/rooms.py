@@ -36,7 +36,17 @@ class Rooms(dict[str, Room]):
         clock: Returns seconds since 1970, as messages are stamped with.
     """
 
-    __slots__ = ("_announcer", "_broker", "_budget", "_clock", "_deserted", "_forgotten_s", "_histories", "_rooms_max")
+    __slots__ = (
+        "_announcer",
+        "_broker",
+        "_budget",
+        "_clock",
+        "_deserted",
+        "_forgotten_s",
+        "_histories",
+        "_rooms_max",
+        "evicted",
+    )
 
     def __init__(
         self,
@@ -59,6 +69,8 @@ class Rooms(dict[str, Room]):
         # Of what was said before, a room that is opened may have forgotten some: it
         # was said to another process, or kept by a room that is gone.
         self._forgotten_s = clock()
+        self.evicted = 0
+        """How often a room without members had to go because others took its place."""
 
     def refusal(self, name: str, rules: RoomRules) -> str | None:
         """Return the setting that would keep a member out of this room now, or None."""
@@ -71,6 +83,7 @@ class Rooms(dict[str, Room]):
     def open(self, name: str, rules: RoomRules, counters: TemplateCounters) -> Room:
         """Return a room that is not open yet, open. Somebody joins it, or something is said in it, at once."""
         if self._rooms_max and len(self) >= self._rooms_max and self._deserted:
+            self.evicted += 1
             self.forget(next(iter(self._deserted)))
         room = self[name] = Room(
             name,

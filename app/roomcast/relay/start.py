@@ -36,6 +36,16 @@ class Wish:
     may_miss: bool = False
     """Whether it goes on where a gap is."""
 
+    @property
+    def is_to_resume(self) -> bool:
+        """Whether it wants all that it missed, and not just some of what there is."""
+        return self.since is not None or self.since_s is not None
+
+    @property
+    def asks_for_past(self) -> bool:
+        """Whether it may have to be sent what was said before it came."""
+        return self.newest > 0 or self.is_to_resume
+
 
 class Gap(StrEnum):
     """Why what a newcomer asked for is not to be had."""
@@ -60,36 +70,39 @@ class Start(NamedTuple):
 NO_WISH = Wish()
 
 
-def find_start(wish: Wish, log: Log, at: int, *, epoch: str, now_s: float, history_messages: int) -> Start:
+def find_start(wish: Wish, log: Log, at: int, *, oldest: int, epoch: str, now_s: float, history_messages: int) -> Start:
     """Return where in a log a newcomer begins that wishes for this.
 
     Args:
         wish: What it asks for.
         log: The room's.
         at: The offset up to which those are served who are up to date. Nobody begins beyond it.
+        oldest: The offset after which all is to be had. Nobody begins before it.
         epoch: Under which the log's offsets count.
         now_s: The time, in seconds since 1970.
         history_messages: How many of the newest messages may be asked for.
     """
     newest = min(wish.newest, history_messages)
-    if wish.since is None and wish.since_s is None:
-        return Start(_newest(newest, log, at))
-    gap = _gap(wish, log, epoch, now_s)
+    gap = _gap(wish, log, oldest, epoch, now_s)
     if gap is not None:
         # As much as there is, unless it has said how much of that it would like.
-        return Start(_newest(newest or history_messages, log, at), gap)
-    cursor = log.before(now_s - (wish.since_s or 0)) if wish.since is None else wish.since.offset
-    return Start(min(cursor, at))
+        cursor = log.head - (newest or history_messages)
+    elif wish.since is not None:
+        cursor = wish.since.offset
+    elif wish.since_s is not None:
+        cursor = log.before(now_s - wish.since_s)
+    else:
+        cursor = log.head - newest
+    return Start(min(max(cursor, oldest), at), gap)
 
 
-def _newest(count: int, log: Log, at: int) -> int:
-    return min(max(log.head - count, log.first - 1), at) if count else at
-
-
-def _gap(wish: Wish, log: Log, epoch: str, now_s: float) -> Gap | None:
-    if wish.since is None:
-        return Gap.TIME if now_s - (wish.since_s or 0) <= log.forgotten_s else None
-    if wish.since.epoch != epoch:
-        return Gap.EPOCH
-    # A position ahead of the newest is none that was ever handed out.
-    return None if log.first - 1 <= wish.since.offset <= log.head else Gap.OFFSET
+def _gap(wish: Wish, log: Log, oldest: int, epoch: str, now_s: float) -> Gap | None:
+    if wish.since is not None:
+        if wish.since.epoch != epoch:
+            return Gap.EPOCH
+        # A position ahead of the newest is none that was ever handed out.
+        return None if oldest <= wish.since.offset <= log.head else Gap.OFFSET
+    if wish.since_s is None:
+        return None
+    moment_s = now_s - wish.since_s
+    return Gap.TIME if moment_s <= log.forgotten_s or log.before(moment_s) < oldest else None

@@ -131,6 +131,12 @@ def misfits(room: RoomSettings) -> Iterator[str]:
             f"{template}: history_max_bytes = {room.history_max_bytes} must be at least "
             f"message_max_bytes = {message_max}"
         )
+    if room.history_messages and room.lag_max_bytes < 2 * room.history_max_bytes:
+        # Whoever asked for all of it would be too far behind as soon as something more was said.
+        yield (
+            f"{template}: lag_max_bytes = {room.lag_max_bytes} must be at least twice "
+            f"history_max_bytes = {room.history_max_bytes}"
+        )
     if room.bytes_per_s and 2 * room.bytes_per_s < message_max:
         # The bucket never holds enough for it, so a message within its limit would close its sender.
         yield (

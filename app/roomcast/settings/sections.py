@@ -237,7 +237,7 @@ class RoomSettings(Section):
     history_messages: Annotated[int, Field(ge=0, le=100_000)] = 0
     """How many of the newest messages are kept for those who come later; 0 for none."""
     history_max_bytes: LogSize = 1_048_576
-    """Bytes of them; at least message_max_bytes."""
+    """Bytes of them; at least message_max_bytes, and at most half of lag_max_bytes."""
     history_max_age_s: Annotated[float, Field(ge=1, le=2_592_000)] = 3600.0
     """Seconds for which they are kept."""
     presence: bool = False

@@ -1,0 +1,182 @@
+"""Which rooms there are when nobody is in them, and which one goes for another."""
+
+from typing import Any
+
+import pytest
+
+from roomcast.relay.history import ROOM_BYTES, Histories
+from roomcast.relay.message import Kind
+from roomcast.relay.reasons import Reason
+from roomcast.relay.room import Room
+from roomcast.relay.rooms import RoomLimitError
+from roomcast.relay.rules import RoomRules
+from roomcast.relay.start import Gap, Position, Start, Wish
+from tests.relay.driven_relay import EPOCH, Relay
+
+KEEPS: dict[str, Any] = {"history_messages": 100}
+RULES = RoomRules(history_messages=100)
+
+
+def desert(relay: Relay, path: str, payload: bytes = b"hello") -> Room:
+    """Let somebody say something in a room, and leave it."""
+    room, member = relay.join(path, **KEEPS)
+    relay.flush(room, payload)
+    relay.hub.leave(room, member, Reason.GONE)
+    return room
+
+
+def start(relay: Relay, path: str, wish: Wish) -> Start:
+    """Return where one begins that joins, and leaves again."""
+    room, member = relay.join(path, wish=wish, **KEEPS)
+    found = room.find_start(wish, EPOCH, relay.loop.now_s)
+    relay.hub.leave(room, member, Reason.GONE)
+    return found
+
+
+def test_room_that_keeps_something_stays_without_members(relay: Relay) -> None:
+    room = desert(relay, "/rooms/a")
+
+    _, back = relay.join("/rooms/a", wish=Wish(5), **KEEPS)
+    back.drain()
+
+    assert relay.hub.rooms == {"/rooms/a": room}
+    assert bytes(back.taken) == b"<hello>"
+    assert relay.counters.rooms == 1
+
+
+def test_room_that_keeps_nothing_goes_with_its_last_member(relay: Relay) -> None:
+    room, member = relay.join("/rooms/a", **KEEPS)
+
+    relay.hub.leave(room, member, Reason.GONE)
+
+    assert relay.hub.rooms == {}
+
+
+def test_room_goes_when_the_last_that_it_keeps_has_grown_too_old(relay: Relay) -> None:
+    desert(relay, "/rooms/a")
+
+    relay.loop.now_s += RULES.history_max_age_s
+    relay.hub.look()
+    still_there = list(relay.hub.rooms)
+    relay.loop.now_s += 1.1
+    relay.hub.look()
+
+    assert (still_there, list(relay.hub.rooms)) == (["/rooms/a"], [])
+    assert len(relay.hub.histories) == 0
+
+
+def test_room_with_members_stays_when_all_that_it_keeps_has_grown_too_old(relay: Relay) -> None:
+    room, _ = relay.join("/rooms/a", **KEEPS)
+    relay.flush(room)
+
+    relay.loop.now_s += RULES.history_max_age_s + 1.1
+    relay.hub.look()
+
+    assert (list(relay.hub.rooms), len(room.log)) == (["/rooms/a"], 0)
+
+
+def test_room_that_was_left_first_goes_where_another_is_to_be_opened() -> None:
+    relay = Relay(rooms_max=2)
+    desert(relay, "/rooms/a")
+    desert(relay, "/rooms/b")
+    # Somebody was in it again.
+    start(relay, "/rooms/a", Wish(1))
+
+    relay.join("/rooms/c")
+
+    assert set(relay.hub.rooms) == {"/rooms/a", "/rooms/c"}
+    assert relay.hub.rooms.evicted == 1
+    assert relay.hub.histories.held_bytes == len(b"hello<hello>") + 256 + ROOM_BYTES
+
+
+def test_rooms_with_members_are_not_to_be_had_for_another() -> None:
+    relay = Relay(rooms_max=2)
+    desert(relay, "/rooms/a")
+    relay.join("/rooms/b", **KEEPS)
+    may_open = relay.hub.refusal("/rooms/c", RULES)
+    relay.join("/rooms/a", **KEEPS)
+
+    assert (may_open, relay.hub.refusal("/rooms/c", RULES)) == (None, "rooms_max")
+    with pytest.raises(RoomLimitError):
+        relay.join("/rooms/c")
+
+
+def test_room_whose_place_was_taken_comes_back_with_a_gap() -> None:
+    relay = Relay(rooms_max=1)
+    room = desert(relay, "/rooms/a")
+    position = Position(EPOCH, room.at)
+    relay.loop.now_s = 10.0
+    desert(relay, "/rooms/b")
+    relay.loop.now_s = 15.0
+
+    assert start(relay, "/rooms/a", Wish(since=Position(EPOCH, 0))) == Start(2, Gap.OFFSET)
+    # Nobody knows what was said in it meanwhile.
+    assert start(relay, "/rooms/a", Wish(since=position)).gap is Gap.OFFSET
+    assert start(relay, "/rooms/a", Wish(since_s=5)).gap is Gap.TIME
+    assert start(relay, "/rooms/a", Wish(since_s=4)).gap is None
+
+
+def test_time_before_the_relay_began_is_a_gap() -> None:
+    relay = Relay()
+    relay.loop.now_s = 5.0
+
+    assert start(relay, "/rooms/a", Wish(since_s=4)).gap is None
+    assert start(relay, "/rooms/a", Wish(since_s=5)).gap is Gap.TIME
+
+
+def test_room_whose_messages_grew_too_old_long_ago_makes_no_gap_of_later_times(relay: Relay) -> None:
+    desert(relay, "/rooms/a")
+
+    relay.loop.now_s += RULES.history_max_age_s + 1.1
+    relay.hub.look()
+
+    assert start(relay, "/rooms/a", Wish(since_s=60)) == Start(1)
+
+
+def test_room_that_is_forgotten_in_mid_pass_is_not_kept_by_its_end() -> None:
+    relay = Relay(rooms_max=1)
+    room, members = relay.fill("/rooms/a", 100, cost_s=0.010, **KEEPS)
+    relay.say(room)
+    relay.loop.end_turn()
+    for member in members:
+        member.is_dead = True
+        relay.hub.leave(room, member, Reason.GONE)
+    is_flushing = room.is_flushing
+
+    relay.join("/rooms/b")
+    relay.loop.run_dry()
+
+    assert is_flushing
+    assert list(relay.hub.rooms) == ["/rooms/b"]
+    assert (len(relay.hub.histories), relay.hub.histories.held_bytes) == (0, 0)
+
+
+def test_rooms_that_together_keep_too_much_forget_the_one_that_was_silent_for_longest() -> None:
+    relay = Relay(histories=Histories(2 * ROOM_BYTES + 1_000))
+    desert(relay, "/rooms/a")
+    room, _ = relay.join("/rooms/b", **KEEPS)
+    relay.flush(room)
+
+    third = desert(relay, "/rooms/c")
+
+    assert set(relay.hub.rooms) == {"/rooms/b", "/rooms/c"}
+    assert (relay.hub.histories.forgotten, third.keeps_something) == (1, True)
+
+
+def test_room_with_members_that_has_to_forget_stays_and_is_a_gap() -> None:
+    relay = Relay(histories=Histories(ROOM_BYTES + 600))
+    room, _ = relay.join("/rooms/a", **KEEPS)
+    relay.flush(room)
+
+    desert(relay, "/rooms/b")
+
+    assert set(relay.hub.rooms) == {"/rooms/a", "/rooms/b"}
+    assert start(relay, "/rooms/a", Wish(since=Position(EPOCH, 0))) == Start(1, Gap.OFFSET)
+
+
+def test_what_is_said_in_a_room_nobody_knows_is_nobody_s_offset(relay: Relay) -> None:
+    said = relay.hub.publish_to("/rooms/a", RoomRules(), relay.counters, Kind.TEXT, b"hello")
+
+    room, _ = relay.join("/rooms/a")
+
+    assert (said.members, room.at) == (0, said.offset)
