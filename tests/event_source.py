@@ -90,10 +90,20 @@ class EventStream:
         self.source = EventSource()
         self._events: list[Event] = []
 
+    def _read(self) -> None:
+        if self.headers.get("transfer-encoding") != "chunked":
+            self._events += self.source.receive(self.wire.read_some())
+            return
+        # The relay sends none; a proxy may put them in.
+        size = int(self.wire.read_until(b"\r\n"), 16)
+        if not size:
+            raise EOFError("the last chunk has come")
+        self._events += self.source.receive(self.wire.read(size + 2)[:-2])
+
     def next(self) -> Event:
         """Return the next event. Raises EOFError at the end of the stream."""
         while not self._events:
-            self._events += self.source.receive(self.wire.read_some())
+            self._read()
         return self._events.pop(0)
 
     def hear(self) -> str | bytes:
@@ -113,14 +123,14 @@ class EventStream:
     def begin(self) -> str:
         """Read until it is known where the stream begins, and return that."""
         while not self.source.last_event_id:
-            self._events += self.source.receive(self.wire.read_some())
+            self._read()
         return self.source.last_event_id
 
     def comment(self) -> None:
         """Wait for the next comment."""
         comments = self.source.comments
         while self.source.comments == comments:
-            self._events += self.source.receive(self.wire.read_some())
+            self._read()
 
 
 def stream_head(path: str = "/rooms/lobby", *lines: str) -> bytes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tests.deploy.front import CLIENT, SPOOFED, Front
+from tests.event_source import open_stream
 from tests.wire import KEY3, TOKEN, get, hixie76_head, rfc6455_head
 
 LOBBY = "/rooms/lobby"
 REFUSALS = {
     "no room": (get("/nowhere"), 404, b"no room has this path\n"),
-    "no upgrade": (get(LOBBY), 426, b"this is a room: open it as a WebSocket\n"),
+    "no upgrade": (get(LOBBY), 426, b"this is a room: open it as a WebSocket, or as an event stream\n"),
     "a strange page": (
         rfc6455_head(LOBBY, "Origin: https://evil.example"),
         403,
@@ -49,6 +50,22 @@ def check_tls(front: Front) -> None:
     ada.say("hello")
     assert bob.hear() == "hello"
     assert front.ask(rfc6455_head(LOBBY, "Origin: http://relay.example"), is_secure=True).status == 403
+
+
+def check_event_stream(front: Front, *, is_secure: bool) -> None:
+    """An event stream passes, and nothing of it is gathered on its way; its end is the client's."""
+    ada = front.join(LOBBY)
+    page = "https" if is_secure else "http"
+    stream = open_stream(front.connect(is_secure=is_secure), LOBBY, f"Origin: {page}://relay.example", *SPOOFED)
+    assert front.relay.diary.wait_for("joined", dialect="sse")["address"] == CLIENT
+
+    for text in ("hello", "two\nlines"):
+        ada.say(text)
+        assert stream.hear() == text
+    stream.comment()
+
+    stream.wire.close()
+    front.relay.until(lambda: front.relay.server.counters.connections["sse"] == 0)
 
 
 def check_heads(front: Front) -> None:

@@ -14,6 +14,7 @@ from tests.deploy.checks import (
     EIGHT_BYTES,
     LOBBY,
     check_drain,
+    check_event_stream,
     check_heads,
     check_hixie76,
     check_refusals,
@@ -25,7 +26,7 @@ from tests.running import Serve
 from tests.wire import KEY3, get, hixie76_head, rfc6455_head
 
 TRUSTING = 'trusted_proxies = ["127.0.0.1"]\ndrain_s = 10\n'
-LIMITS = "[limits]\nclose_timeout_s = 10\nconnections_per_address = 2\n"
+LIMITS = "[limits]\nclose_timeout_s = 10\nping_interval_s = 1\npong_timeout_s = 0\nconnections_per_address = 2\n"
 SETTINGS = {
     "haproxy.cfg": f"[server]\n{TRUSTING}{LIMITS}",
     "haproxy-tcp.cfg": f"[server]\n{TRUSTING}proxy_protocol = true\n{LIMITS}",
@@ -49,6 +50,11 @@ def test_client_is_not_believed(front: Front) -> None:
 
 def test_tls_of_the_proxy_is_tls(front: Front) -> None:
     check_tls(front)
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
+def test_event_stream_passes_at_once(front: Front, is_secure: bool) -> None:
+    check_event_stream(front, is_secure=is_secure)
 
 
 def test_heads_pass_up_to_head_max_bytes(front: Front) -> None:

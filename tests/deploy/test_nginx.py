@@ -16,6 +16,7 @@ from tests.deploy.checks import (
     EIGHT_BYTES,
     LOBBY,
     check_drain,
+    check_event_stream,
     check_heads,
     check_hixie76,
     check_refusals,
@@ -26,7 +27,15 @@ from tests.deploy.front import CLIENT, Front, nginx
 from tests.running import Serve
 from tests.wire import HANG_S, KEY3, get, hixie76_head
 
-TRUSTING = '[server]\ntrusted_proxies = ["127.0.0.1"]\ndrain_s = 10\n[limits]\nclose_timeout_s = 10\n'
+TRUSTING = """
+[server]
+trusted_proxies = ["127.0.0.1"]
+drain_s = 10
+[limits]
+close_timeout_s = 10
+ping_interval_s = 1
+pong_timeout_s = 0
+"""
 
 
 @pytest.fixture
@@ -45,6 +54,11 @@ def test_client_is_not_believed(front: Front) -> None:
 
 def test_tls_of_the_proxy_is_tls(front: Front) -> None:
     check_tls(front)
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
+def test_event_stream_passes_at_once(front: Front, is_secure: bool) -> None:
+    check_event_stream(front, is_secure=is_secure)
 
 
 def test_heads_pass_up_to_head_max_bytes(front: Front) -> None:

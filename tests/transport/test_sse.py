@@ -283,6 +283,24 @@ def test_stream_that_takes_nothing_any_more_is_cut(serve: Serve) -> None:
     ended(relay, "write_timeout", "sse")
 
 
+def test_what_is_no_rooms_waits_for_the_end_of_the_event_that_is_being_sent(serve: Serve) -> None:
+    relay = serve(rooms())
+    stream, sent = stalled_stream(relay, relay.join())
+
+    def tell() -> None:
+        [member] = relay.server.hub.budget.waiting
+        assert isinstance(member, SseMember)
+        member.expiring(2000)
+        member.expiring(1000)
+
+    relay.call(tell)
+    events = [stream.next() for _ in range(sent + 2)]
+
+    told = [event for event in events if event.type != "message"]
+    assert [json.loads(event.data) for event in told] == [{"expires_in_ms": 2000}, {"expires_in_ms": 1000}]
+    assert [number_of(event.data) for event in events if event.type == "message"] == list(range(sent))
+
+
 # --- keeping it alive
 
 

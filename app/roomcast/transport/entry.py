@@ -8,7 +8,7 @@ was free is still free.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import gevent
@@ -20,8 +20,9 @@ from roomcast.protocol.handshake import Dialect, accept, recognise, subprotocol
 from roomcast.protocol.http import GET_AND_OPTIONS, HeadDecoder
 from roomcast.protocol.json_messages import SUBPROTOCOL
 from roomcast.protocol.request import Request
-from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
+from roomcast.transport.admission import Admission, Outcome, Refusal
 from roomcast.transport.answers import Answers, Page
+from roomcast.transport.gate import DRAINING, Gate
 from roomcast.transport.introduction import Introduction
 from roomcast.transport.joining import Joining
 from roomcast.transport.membership import Membership
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     import _socket
 
     from roomcast.policies.forwarded import Forwarding
-    from roomcast.relay.start import Wish
     from roomcast.transport.formats import Formats
     from roomcast.transport.tokens import Authenticator
 
@@ -46,7 +46,6 @@ _TURNED_AWAY_MAX = 64
 _READY_PATH = "/-/ready"
 _READY = Page(b"ready\n")
 _OUTCOMES = {405: Outcome.METHOD, 426: Outcome.VERSION, 431: Outcome.HEAD_TOO_LARGE}
-_DRAINING = Refusal(503, Outcome.DRAINING, "draining: try again", headers=RETRY_LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Entry:
         self._streaming = Streaming(membership, is_tls=tls is not None, with_credentials=self._are_cookies_read)
         self._speaks_streams = admission.speaks(event_stream.NAME)
         self._tls = tls
-        self._authenticator = authenticator
+        self._gate = Gate(admission, membership, self._answers, authenticator)
         self._turned_away = 0
 
     def accepted(self, raw: _socket.socket, address: str) -> None:
@@ -192,14 +191,14 @@ class Entry:
             return self._answer_plain(visitor, request, rest)
         self._admission.check_dialect(dialect)
         wish = parse_wish(request)
-        admitted = self._admit(visitor, request, wish)
+        admitted = self._gate.admit(visitor, request, wish)
         agreement = self._formats.negotiate(request, dialect)
         is_json = subprotocol(request, dialect) == SUBPROTOCOL
         head = accept(request, dialect, is_secure=visitor.scheme == "https", agreement=agreement)
         if dialect is Dialect.HIXIE76:
             head, rest = self._finish_hixie76(visitor, request, head, rest)
             # Others may have come while we waited for the eight bytes, or an operator may have revoked its token.
-            self._check_again(admitted, wish)
+            self._gate.check_again(admitted, wish)
         self._accepted(visitor)
         self._joining.join(visitor, self._formats.find(dialect, agreement, is_json=is_json), admitted, wish, head, rest)
         return True
@@ -207,41 +206,6 @@ class Entry:
     def _accepted(self, visitor: Visitor) -> None:
         self._membership.counters.handshake_duration.observe(self._membership.clock() - visitor.now_s)
         self._answers.count(visitor, Outcome.ACCEPTED)
-
-    def _admit(self, visitor: Visitor, request: Request, wish: Wish) -> Admitted:
-        """Ask the policies and the limits. Raises Refusal."""
-        admitted = self._judge(visitor, request)
-        if self._authenticator is not None:
-            # It may wait for a key, so it is asked before who is the last to find a place.
-            admitted = replace(admitted, grant=self._authenticator.authenticate(request, admitted))
-        self._check_capacity(admitted, wish)
-        return admitted
-
-    def _judge(self, visitor: Visitor, request: Request) -> Admitted:
-        """Ask the policies. Raises Refusal."""
-        admitted = self._admission.admit(
-            request.path,
-            origin=request.origin,
-            host=request.host,
-            scheme=visitor.scheme,
-            # A handshake of a page always has an Origin: what else would be said of it counts for nothing.
-            site=request.get("sec-fetch-site") if visitor.dialect == event_stream.NAME else None,
-        )
-        if not admitted.verdict.is_allowed and visitor.dialect is not None:
-            self._answers.report_origin(visitor, request, admitted.verdict.rule)
-        return admitted
-
-    def _check_again(self, admitted: Admitted, wish: Wish) -> None:
-        if self._authenticator is not None and admitted.grant is not None:
-            self._authenticator.check(admitted.grant, admitted)
-        self._check_capacity(admitted, wish)
-
-    def _check_capacity(self, admitted: Admitted, wish: Wish) -> None:
-        if self._membership.counters.is_draining:
-            raise _DRAINING
-        limit = self._membership.hub.refusal(admitted.room, admitted.template.rules, wish)
-        if limit is not None and limit not in self._membership.reports:
-            raise no_place(limit)
 
     def _finish_hixie76(self, visitor: Visitor, request: Request, head: bytes, rest: bytes) -> tuple[bytes, bytes]:
         """Return what is still to be written before the first frame, and what follows the eight bytes.
@@ -272,13 +236,13 @@ class Entry:
             self._answers.show(visitor, self._page)
         elif request.path == _READY_PATH:
             if self._membership.counters.is_draining:
-                raise _DRAINING
+                raise DRAINING
             self._answers.show(visitor, _READY)
         elif self._speaks_streams and event_stream.is_wanted(request):
             self._begin_stream(visitor, request, rest)
             return True
         else:
-            self._admit(visitor, request, parse_wish(request))
+            self._gate.admit(visitor, request, parse_wish(request))
             raise self._admission.no_upgrade(wants_stream=event_stream.is_wanted(request))
         return False
 
@@ -286,7 +250,7 @@ class Entry:
         """Let in one that will only read. Raises Refusal."""
         visitor.dialect = event_stream.NAME
         wish = wish_of(request)
-        admitted = self._admit(visitor, request, wish)
+        admitted = self._gate.admit(visitor, request, wish)
         check_may_hear(admitted)
         self._accepted(visitor)
         self._streaming.join(visitor, request, admitted, wish, rest)
@@ -299,7 +263,7 @@ class Entry:
             raise Refusal(405, Outcome.METHOD, text, headers=(("Allow", "GET"),))
         visitor.dialect = event_stream.NAME
         self._admission.check_host(request.host, request.path)
-        self._judge(visitor, request)
+        self._gate.judge(visitor, request)
         self._answers.permit(visitor, cors.may_ask(request.origin, with_credentials=self._are_cookies_read))
 
 

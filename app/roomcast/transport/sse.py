@@ -40,7 +40,7 @@ class SseMember(StreamMember):
         membership: What it shares with all other members.
     """
 
-    __slots__ = ("_detail", "_retry_after_ms")
+    __slots__ = ("_detail", "_retry_after_ms", "_told")
 
     def __init__(self, raw: Stream, wire_format: SseFormat, address: str, membership: Membership) -> None:
         super().__init__(raw, wire_format, address, membership)
@@ -48,12 +48,33 @@ class SseMember(StreamMember):
         # What its goodbye says beside the reason.
         self._detail = ""
         self._retry_after_ms: int | None = None
+        # What is no room's and waits for its turn, between events: one or two of these, never more.
+        self._told = b""
 
-    # --- what the room asks
+    # --- what it is told
 
     def missed(self, cursor: int) -> None:
         """Tell the page that it goes on after ``cursor``, and what lay before is lost to it."""
-        self._write(gap_event("lagging", cursor))
+        self._tell(gap_event("lagging", cursor))
+
+    def expiring(self, expires_in_ms: int) -> None:
+        """Tell the page that its token ends soon."""
+        self._tell(named_event("expiring", json.dumps({"expires_in_ms": expires_in_ms})))
+
+    def _tell(self, event: bytes) -> None:
+        if self._stage is Stage.OPEN:
+            self._told += event
+            if not self._is_waiting:
+                self._write(self._take_told())
+
+    def _take_told(self) -> bytes:
+        told, self._told = self._told, b""
+        return told
+
+    def _next_own(self) -> memoryview | None:
+        if self._tail is None and self._told:
+            return memoryview(self._take_told())
+        return super()._next_own()
 
     # --- what the keep-alive and the drain ask
 
