@@ -12,7 +12,7 @@ import pytest
 
 from examples.roomcast_client import EndedError, Gap, Message, PublishError, Room, UnknownError
 from roomcast.relay.reasons import Reason
-from tests.examples.cutting import CuttingProxy
+from tests.cutting import CuttingProxy
 from tests.running import Relay, Serve
 from tests.wire import HANG_S
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import Self
 
-from tests.wire import Address
+from tests.wire import HANG_S, Address
 
 
 class CuttingProxy:
@@ -55,3 +57,52 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
             writer.write(data)
             await writer.drain()
     writer.transport.close()
+
+
+class ThreadedProxy:
+    """The same, in a thread of its own, for clients that block."""
+
+    def __init__(self, proxy: CuttingProxy, loop: asyncio.AbstractEventLoop) -> None:
+        self._proxy = proxy
+        self._loop = loop
+        self.url = f"http://{proxy.address}"
+
+    def cut(self) -> None:
+        """Reset every connection, and return when that is done."""
+
+        async def cut() -> None:
+            self._proxy.cut()
+
+        asyncio.run_coroutine_threadsafe(cut(), self._loop).result(HANG_S)
+
+    def end(self, is_over: asyncio.Event) -> None:
+        """Set an event of the proxy's loop."""
+        self._loop.call_soon_threadsafe(is_over.set)
+
+    @property
+    def cuts(self) -> int:
+        """How many connections were cut."""
+        return self._proxy.cuts
+
+
+@contextmanager
+def cutting_proxy(target: Address) -> Iterator[ThreadedProxy]:
+    """Open a way to a relay that can be cut, for the length of the block."""
+    opened: list[ThreadedProxy] = []
+    is_open, is_over = Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with CuttingProxy(target) as proxy:
+            opened.append(ThreadedProxy(proxy, asyncio.get_running_loop()))
+            is_open.set()
+            await is_over.wait()
+
+    thread = Thread(target=asyncio.run, args=(serve(),), daemon=True)
+    thread.start()
+    assert is_open.wait(HANG_S)
+    [proxy] = opened
+    try:
+        yield proxy
+    finally:
+        proxy.end(is_over)
+        thread.join(HANG_S)
