@@ -1,5 +1,6 @@
 """A room, followed over cuts, refusals and goodbyes; the waits between are written down instead of waited for."""
 
+import random
 import socket
 from itertools import islice
 
@@ -9,9 +10,20 @@ from roomcast.cli.door import Door
 from roomcast.cli.follow import EVENT_MAX_BYTES, EndedError, Follower, Wishes
 from roomcast.cli.sse import Event
 from tests.cli.scripted import STREAM, refusal, scripted
+from tests.cutting import cutting_proxy
+from tests.running import Serve
 
 FIRST = STREAM + b"retry: 2000\nid: k7c2m9qa:40\n\nid: k7c2m9qa:41\ndata: a\n\n"
 SECOND = STREAM + b"id: k7c2m9qa:42\ndata: b\n\n"
+
+
+KEEPING = """
+[[rooms]]
+name = "rooms"
+path = "/rooms/{room}"
+history_messages = 10_000
+messages_per_s = 0
+"""
 
 
 class Following:
@@ -180,3 +192,42 @@ def test_event_that_is_too_long_is_the_end_and_what_came_before_is_not_lost() ->
         assert next(events).data == "a"
         with pytest.raises(EndedError, match="longer than 100 bytes"):
             next(events)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_room_of_a_relay_is_followed_over_cuts_without_a_loss_or_a_repetition(serve: Serve, seed: int) -> None:
+    relay, dice = serve(KEEPING), random.Random(seed)
+    writer = relay.join("/rooms/lobby")
+    numbers = [str(number) for number in range(500)]
+    with cutting_proxy(relay.address) as proxy:
+        following = Following(proxy.url, Wishes(history=10_000))
+        events = following.follower.events()
+        said = heard = 0
+        while heard < len(numbers):
+            upto = min(said + dice.randrange(1, 50), len(numbers))
+            for number in numbers[said:upto]:
+                writer.say(number)
+            said = upto
+            if dice.random() < 0.5:
+                proxy.cut()
+            count = dice.randint(0 if said < len(numbers) else said - heard, said - heard)
+            assert [event.data for event in islice(events, count)] == numbers[heard : heard + count]
+            heard += count
+        events.close()
+        assert proxy.cuts > 3
+    assert len(following.waits_s) >= 3
+
+
+def test_gap_is_an_event_between_the_messages(serve: Serve) -> None:
+    relay = serve(KEEPING.replace("10_000", "2"))
+    writer = relay.join("/rooms/lobby")
+    for number in range(5):
+        writer.say(str(number))
+    relay.until(lambda: relay.server.hub.rooms["/rooms/lobby"].log.head == 5)
+    epoch = relay.server.hub.epoch
+
+    with cutting_proxy(relay.address) as proxy:
+        events = Following(proxy.url, Wishes(since=f"{epoch}:1")).events(3)
+
+    assert [(event.type, event.id) for event in events[1:]] == [("message", f"{epoch}:4"), ("message", f"{epoch}:5")]
+    assert (events[0].type, events[0].data) == ("gap", '{"reason": "offset", "offset": 3}')

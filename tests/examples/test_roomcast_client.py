@@ -1,0 +1,259 @@
+"""The client for Python programs, against real relays, over a connection that is cut and a relay that goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from examples.roomcast_client import EndedError, Gap, Message, PublishError, Room, UnknownError
+from roomcast.relay.reasons import Reason
+from tests.cutting import CuttingProxy
+from tests.running import Relay, Serve
+from tests.wire import HANG_S
+
+PATH = "/rooms/a"
+KEEPING = """
+[server]
+drain_s = 5
+[[rooms]]
+name = "rooms"
+path = "/rooms/{room}"
+history_messages = 10_000
+messages_per_s = 0
+"""
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(HANG_S):
+            await scenario
+
+    asyncio.run(bounded())
+
+
+@asynccontextmanager
+async def joined(address: str, **options: Any) -> AsyncIterator[Room]:
+    """Be in the room, and come back without waiting."""
+    async with Room(f"ws://{address}{PATH}", roll=lambda low, high: low, **options) as room:
+        await room.publish("ready")
+        yield room
+
+
+def address_of(relay: Relay) -> str:
+    assert isinstance(relay.address, tuple)
+    return "{}:{}".format(*relay.address)
+
+
+async def hear(room: Room, count: int) -> list[str | bytes]:
+    """Return the next messages; a gap among them is an error."""
+    events = [await anext(room) for _ in range(count)]
+    assert not [event for event in events if isinstance(event, Gap)]
+    return [event.data for event in events if isinstance(event, Message)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cut_connection_loses_nothing_and_repeats_nothing(serve: Serve, seed: int) -> None:
+    relay, dice = serve(KEEPING), random.Random(seed)
+    writer = relay.join(PATH)
+
+    async def scenario() -> None:
+        async with CuttingProxy(relay.address) as proxy, joined(proxy.address) as room:
+            numbers = [str(number) for number in range(500)]
+            said = heard = 0
+            while heard < len(numbers):
+                upto = min(said + dice.randrange(1, 30), len(numbers))
+                for number in numbers[said:upto]:
+                    writer.say(number)
+                said = upto
+                if dice.random() < 0.5:
+                    proxy.cut()
+                count = dice.randint(0 if said < len(numbers) else said - heard, said - heard)
+                assert await hear(room, count) == numbers[heard : heard + count]
+                heard += count
+            assert proxy.cuts > 3
+
+    run(scenario())
+
+
+async def publish(room: Room, text: str) -> int | None:
+    try:
+        return await room.publish(text)
+    except UnknownError:
+        return None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_published_while_connections_are_cut_is_in_the_room_once_if_it_is_said_to_be(
+    serve: Serve, seed: int
+) -> None:
+    relay, dice = serve(KEEPING), random.Random(seed)
+
+    async def scenario() -> None:
+        texts = [str(number) for number in range(200)]
+        offsets: dict[str, int | None] = {}
+        async with CuttingProxy(relay.address) as proxy, joined(proxy.address) as room:
+            for text in texts:
+                task = asyncio.create_task(publish(room, text))
+                # It may be under way, or not even sent, or taken and not acknowledged.
+                for _ in range(dice.randrange(6)):
+                    await asyncio.sleep(0)
+                if dice.random() < 0.2:
+                    proxy.cut()
+                offsets[text] = await task
+            assert proxy.cuts > 5
+        async with joined(address_of(relay), history=10_000) as late:
+            await late.publish("end")
+            said = await said_up_to(late, texts[-1], offsets)
+        for text, offset in offsets.items():
+            assert offset is None or said[offset] == text
+            assert list(said.values()).count(text) <= 1
+        assert list(offsets.values()).count(None) < len(texts) / 2
+
+    run(scenario())
+
+
+async def said_up_to(room: Room, last: str, offsets: dict[str, int | None]) -> dict[int, str]:
+    """Return what was said in the room, by offset, up to the last that is known to have been said."""
+    known = max(offset for offset in offsets.values() if offset is not None)
+    said: dict[int, str] = {}
+    while max(said, default=0) < known:
+        event = await anext(room)
+        assert isinstance(event, Message)
+        assert event.offset not in said
+        said[event.offset] = str(event.data)
+    return said
+
+
+def test_relay_that_is_started_anew_is_a_gap_behind_all_that_the_first_had_accepted(serve: Serve) -> None:
+    first, second = serve(KEEPING), serve(KEEPING)
+    writer, other = first.join(PATH), second.join(PATH)
+
+    async def scenario() -> None:
+        async with CuttingProxy(first.address) as proxy, joined(proxy.address) as room:
+            proxy.target = second.address
+            for number in range(50):
+                writer.say(str(number))
+            accepted = await room.publish("mine")
+            writer.close()
+            first.ask_to_stop()
+            assert await hear(room, 50) == [str(number) for number in range(50)]
+            assert accepted > 0
+            assert await anext(room) == Gap("epoch")
+            other.say("hello")
+            assert await hear(room, 1) == ["hello"]
+
+    run(scenario())
+
+
+def test_history_that_is_gone_is_a_gap(serve: Serve) -> None:
+    relay = serve(KEEPING.replace("10_000", "3"))
+    writer = relay.join(PATH)
+
+    async def scenario() -> None:
+        async with CuttingProxy(relay.address) as proxy, joined(proxy.address) as room:
+            proxy.cut()
+            for number in range(10):
+                writer.say(str(number))
+            relay.until(lambda: relay.server.hub.rooms[PATH].log.head == 11)
+            assert await anext(room) == Gap("offset")
+            assert await hear(room, 3) == ["7", "8", "9"]
+
+    run(scenario())
+
+
+def test_message_has_what_the_relay_says_of_it(serve: Serve) -> None:
+    relay = serve()
+
+    async def scenario() -> None:
+        async with joined(address_of(relay)) as room, joined(address_of(relay)) as other:
+            ready = await anext(room)
+            assert isinstance(ready, Message)
+            offset = await other.publish(b"\x00\xff")
+            event = await anext(room)
+
+            assert isinstance(event, Message)
+            assert (event.offset, event.data, event.sender) == (offset, b"\x00\xff", ready.sender)
+            assert event.subject is None
+            assert event.time_ms >= ready.time_ms > 1_700_000_000_000
+
+    run(scenario())
+
+
+def test_what_was_published_is_not_heard_where_the_room_echoes(serve: Serve) -> None:
+    relay = serve(KEEPING + "echo = true\n")
+    writer = relay.join(PATH)
+
+    async def scenario() -> None:
+        async with joined(address_of(relay)) as room:
+            await room.publish("mine")
+            writer.say("other")
+            assert await hear(room, 1) == ["other"]
+
+    run(scenario())
+
+
+def test_message_that_the_relay_does_not_take_is_an_error_of_its_own(serve: Serve) -> None:
+    relay = serve(KEEPING.replace("messages_per_s = 0", 'messages_per_s = 1\nover_rate = "drop"'))
+
+    async def scenario() -> None:
+        async with joined(address_of(relay)) as room:
+            answers = await asyncio.gather(*(room.publish("a") for _ in range(9)), return_exceptions=True)
+            refused = [str(answer) for answer in answers if isinstance(answer, PublishError)]
+            assert len(refused) >= 7
+            assert {text.partition(":")[0] for text in refused} == {"rate"}
+
+    run(scenario())
+
+
+def test_refusal_ends_it_with_the_relay_s_line(serve: Serve) -> None:
+    relay = serve()
+
+    async def scenario() -> None:
+        async with Room(f"ws://{address_of(relay)}/nothing") as room:
+            publication = asyncio.create_task(room.publish("a"))
+            for _ in range(2):
+                with pytest.raises(EndedError, match="404 no room has this path"):
+                    await anext(room)
+            with pytest.raises(EndedError, match="404 no room has this path"):
+                await publication
+
+    run(scenario())
+
+
+def test_goodbye_that_says_not_to_come_back_ends_it(serve: Serve) -> None:
+    relay = serve()
+
+    async def scenario() -> None:
+        async with joined(address_of(relay)) as room:
+            [member] = relay.call(lambda: list(relay.server.hub.rooms[PATH].members()))
+            relay.call(lambda: member.dismiss(Reason.KICKED))
+            with pytest.raises(EndedError, match="kicked 4403"):
+                await anext(room)
+            with pytest.raises(EndedError):
+                await room.publish("a")
+
+    run(scenario())
+
+
+def test_relay_that_is_not_there_yet_is_waited_for(serve: Serve) -> None:
+    relay = serve()
+    waits_s: list[float] = []
+
+    def roll(low: float, high: float) -> float:
+        waits_s.append(high)
+        return low
+
+    async def scenario() -> None:
+        async with CuttingProxy(("127.0.0.1", 1)) as proxy, Room(f"ws://{proxy.address}{PATH}", roll=roll) as room:
+            while len(waits_s) < 3:
+                await asyncio.sleep(0)
+            proxy.target = relay.address
+            assert await room.publish("a") == 1
+            assert waits_s[:3] == [1, 2, 4]
+
+    run(scenario())
