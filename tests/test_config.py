@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from roomcast.settings import RoomSettings, Settings, load
+from roomcast.settings import Settings, load
+from roomcast.settings.keys import TABLES
 from roomcast.settings.sections import OWN_LIMITS
 
 CONFIG = Path(__file__).parent.parent / "config"
 MANUAL = (CONFIG / "roomcast.toml").read_text("utf-8")
 
 # A template's limits and origins are inherited unless it has its own, so the file shows them
-# as comments, with the value that is inherited.
-OPTIONAL = re.compile(r"^# (?=\w+ = )", re.MULTILINE)
+# as comments, with the value that is inherited. Of the holders of API keys there are none.
+OPTIONAL = re.compile(r"^# (?=\w+ = |\[\[\w+\]\]$)", re.MULTILINE)
 MANUAL_WITH_OPTIONAL = OPTIONAL.sub("", MANUAL)
 
 
@@ -26,7 +27,7 @@ def fields(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def keys_of_the_settings() -> set[str]:
-    keys = set(fields(RoomSettings, "rooms"))
+    keys = {f"{table}.{name}" for table, names in TABLES.items() for name in names}
     for section, info in Settings.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             keys |= set(fields(info.annotation, section))
@@ -35,7 +36,8 @@ def keys_of_the_settings() -> set[str]:
 
 def values_in(text: str) -> dict[str, Any]:
     sections = tomllib.loads(text)
-    [sections["rooms"]] = sections["rooms"]
+    for table in sections.keys() & TABLES.keys():
+        [sections[table]] = sections[table]
     return {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
 
 
@@ -66,8 +68,10 @@ def test_manual_shows_every_default_as_the_value() -> None:
     assert Settings(**tomllib.loads(MANUAL)) == Settings()
 
 
-def test_manual_says_nothing_of_what_a_template_inherits() -> None:
-    assert set(values_in(MANUAL_WITH_OPTIONAL)) - set(values_in(MANUAL)) == set(inherited_values())
+def test_manual_says_nothing_of_what_a_template_inherits_or_of_who_has_no_key() -> None:
+    holders = {f"api_keys.{name}" for name in TABLES["api_keys"]}
+
+    assert set(values_in(MANUAL_WITH_OPTIONAL)) - set(values_in(MANUAL)) == {*inherited_values(), *holders}
 
 
 def test_manual_shows_what_a_template_inherits_in_its_comments() -> None:

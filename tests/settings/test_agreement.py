@@ -183,3 +183,10 @@ def test_cookie_is_read_where_origins_are_enforced() -> None:
     rooms = [{**ROOM, "origins": {"allow": ["https://a.example"]}}]
 
     assert Settings.model_validate({"tokens": {"cookie": "session", "secret": SECRET}, "rooms": rooms})
+
+
+@pytest.mark.parametrize("names", [("backend", "backend"), ("api_key",)])
+def test_holders_of_api_keys_have_different_names(names: tuple[str, ...]) -> None:
+    holders = [{"name": name, "file": "keys", "scopes": ["read"]} for name in names]
+
+    assert f'api_keys: two holders are named "{names[0]}"' in disagreement(api_keys=holders)

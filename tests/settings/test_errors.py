@@ -55,7 +55,7 @@ def told(values: dict[str, Any], *, is_secret: bool = False) -> list[str]:
         ),
         (
             {"rooms": ROOM},
-            '<rooms>: rooms = {"name": "rooms", "path": "/rooms/{room}"}: should be a list of templates: '
+            '<rooms>: rooms = {"name": "rooms", "path": "/rooms/{room}"}: should be a list of tables: '
             "write [[rooms]], with two brackets, above each",
         ),
         (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roomcast.settings.keys import KEYS, NAMES, around, did_you_mean, dotted
+from roomcast.settings.keys import HIDDEN_KEYS, KEYS, NAMES, around, did_you_mean, dotted, table_of
 
 
 def test_key_has_one_name_in_the_environment() -> None:
@@ -52,3 +52,14 @@ def test_misspelt_or_misplaced_key_is_recognised(name: str, meant: str) -> None:
 
 def test_nothing_is_suggested_for_what_resembles_nothing() -> None:
     assert did_you_mean("xyzzy", KEYS) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "table"), [("api_keys[0].name", "api_keys"), ("rooms[1].origins.allow", "rooms"), ("rooms", None)]
+)
+def test_key_of_a_row_names_its_list(key: str, table: str | None) -> None:
+    assert table_of(key) == table
+
+
+def test_key_that_is_shown_nowhere_is_known() -> None:
+    assert "admin.api_key" in HIDDEN_KEYS

@@ -226,3 +226,45 @@ def test_dev_refuses_to_be_reachable_from_elsewhere(key: str, host: str) -> None
         load(is_dev=True, overrides=[f"{key}={host}"])
 
     assert str(caught.value).startswith(f'--set: {key} = "{host}": --dev lets every page on this machine in')
+
+
+SECRET_KEY = "0123456789abcdef0123456789ABCDEF"
+
+
+def test_api_key_is_not_shown_wherever_it_was_written(tmp_path: Path) -> None:
+    in_file = load(write(tmp_path / "a.toml", f'[admin]\napi_key = "{SECRET_KEY}"\n'))
+    on_the_line = load(overrides=[f"admin.api_key={SECRET_KEY}"])
+
+    for loaded in (in_file, on_the_line):
+        assert loaded.settings.admin.api_key == SECRET_KEY
+        assert value_and_source(loaded, "admin.api_key")[0] == "(hidden)"
+        assert SECRET_KEY not in repr(loaded.settings)
+
+
+def test_api_key_that_is_none_is_seen_to_be_none() -> None:
+    assert value_and_source(load(), "admin.api_key") == ('""', "default")
+
+
+@pytest.mark.parametrize("key", [SECRET_KEY[1:], f"{SECRET_KEY} {SECRET_KEY}", f"{SECRET_KEY}ü"])
+def test_api_key_that_is_no_good_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(write(tmp_path / "a.toml", f'[admin]\napi_key = "{key}"\n'))
+
+    assert f"{tmp_path}/a.toml line 2: admin.api_key = (hidden): " in str(caught.value)
+    assert SECRET_KEY[1:] not in str(caught.value)
+
+
+def test_holders_of_api_keys_have_places(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.toml", '[[api_keys]]\nname = "a"\nfile = "/keys"\nscopes = ["read"]\n')
+
+    loaded = load(file)
+
+    assert value_and_source(loaded, "api_keys[0].scopes") == ('["read"]', f"{file} line 4")
+
+
+def test_scope_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(write(tmp_path / "a.toml", '[[api_keys]]\nname = "a"\nfile = "/keys"\nscopes = ["write"]\n'))
+
+    assert "a.toml line 4: api_keys[0].scopes" in str(caught.value)
+    assert "'publish', 'read' or 'admin'" in str(caught.value)

@@ -269,3 +269,16 @@ def test_layer_knows_what_it_says_something_about() -> None:
     assert layer.has("rooms[0].name")
     assert not layer.has("rooms[0].path")
     assert layer.place("rooms[0].name") == ""
+
+
+def test_rows_of_two_lists_of_tables_are_counted_apart() -> None:
+    text = '[[rooms]]\nname = "a"\n[[api_keys]]\nname = "b"\n[[rooms]]\nname = "c"\n[[api_keys]]\nname = "d"\n'
+
+    found = lines(text)
+
+    assert [found[key] for key in ("rooms[0].name", "api_keys[0].name", "rooms[1].name", "api_keys[1].name")] == [
+        2,
+        4,
+        6,
+        8,
+    ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from roomcast.settings.sections import (
     AdminSettings,
+    ApiKeySettings,
     LimitSettings,
     OriginSettings,
     RoomSettings,
@@ -40,6 +41,13 @@ def names_collide(rooms: Sequence[RoomSettings]) -> Iterator[str]:
     names = [room.name for room in rooms]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"rooms: two templates are named {json.dumps(name)}; the name tells them apart in metrics"
+
+
+def holders_collide(holders: Sequence[ApiKeySettings]) -> Iterator[str]:
+    """No two holders of API keys have one name, nor that of admin.api_key."""
+    names = ["api_key", *(holder.name for holder in holders)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"api_keys: two holders are named {json.dumps(name)}, which is the name of admin.api_key, or of another"
 
 
 def pings_overlap(limits: LimitSettings) -> Iterator[str]:

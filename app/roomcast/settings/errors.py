@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from roomcast.settings.keys import KEYS, ROOM_KEYS, SECTIONS, did_you_mean
+from roomcast.settings.keys import KEYS, SECTIONS, TABLES, did_you_mean, table_of
 
 # Of a wrong value, as much as helps to recognise it.
 SHOWN_CHARACTERS = 80
@@ -49,7 +49,7 @@ def problems(error: ValidationError, place: Callable[[str], str], is_secret: Cal
 def _key(location: tuple[int | str, ...]) -> str:
     """Return the key that an error is about: not the item of a list, nor the arm of a union."""
     depth = 2
-    if location[:1] == ("rooms",):
+    if location and location[0] in TABLES:
         depth = 4 if location[2:3] == ("origins",) else 3
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[:depth])
     return "".join(parts).removeprefix(".")
@@ -64,8 +64,8 @@ def _rule(details: ErrorDetails, key: str) -> str:
             return "is required"
         case "model_type":
             return f"should be a section: write [{key}] on a line of its own, and its keys below"
-        case "tuple_type" if key == "rooms":
-            return "should be a list of templates: write [[rooms]], with two brackets, above each"
+        case "tuple_type" if key in TABLES:
+            return f"should be a list of tables: write [[{key}]], with two brackets, above each"
         case "tuple_type":
             return "should be a list"
         case _:
@@ -79,8 +79,9 @@ def _known_beside(key: str) -> Iterator[str]:
     elif section.endswith("].origins"):
         yield f"{section}.allow"
     else:
-        template = section if section.startswith("rooms[") else "[[rooms]]"
-        yield from (f"{template}.{name}" for name in ROOM_KEYS)
+        for table, names in TABLES.items():
+            row = section if table_of(section) == table else f"[[{table}]]"
+            yield from (f"{row}.{name}" for name in names)
         yield from KEYS
 
 

@@ -1,20 +1,20 @@
 """The names of settings: dotted as in ``--set``, upper case in the environment.
 
 ``server.port`` is the key ``port`` in the file's section ``[server]`` and the name
-``ROOMCAST_SERVER__PORT`` in the environment or among the secrets. Templates have no
-names there, since they are one value, a list; in messages they are numbered from 0:
-``rooms[1].path``.
+``ROOMCAST_SERVER__PORT`` in the environment or among the secrets. What stands in a list
+of tables, ``[[rooms]]`` or ``[[api_keys]]``, has no names there, since the list is one
+value; in messages its rows are numbered from 0: ``rooms[1].path``.
 """
 
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from roomcast.settings.model import Settings
-from roomcast.settings.sections import RoomSettings
+from roomcast.settings.sections import Section
 
 PREFIX = "ROOMCAST_"
 FILE_VARIABLE = "ROOMCAST_CONFIG"
@@ -36,15 +36,35 @@ def _keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-# Every key that takes one value. "rooms" is one of them.
+def _row_model(annotation: Any) -> type[Section] | None:
+    """Return what a row of a list of tables is; None for any other value."""
+    rows = [kind for kind in get_args(annotation) if isinstance(kind, type) and issubclass(kind, Section)]
+    return rows[0] if rows else None
+
+
+# Every key that takes one value. A list of tables is one of them.
 KEYS = tuple(_keys_of(Settings))
-ROOM_KEYS = tuple(RoomSettings.model_fields)
+# The keys of one row, by the name of its list.
+TABLES = {
+    name: tuple(row.model_fields)
+    for name, info in Settings.model_fields.items()
+    if (row := _row_model(info.annotation))
+}
+# Never shown, wherever the value came from: what is in a file that everybody may read is still no
+# matter for a terminal, a pipeline's log, a bug report or a traceback: they are in no repr either.
+HIDDEN_KEYS = frozenset(
+    f"{section}.{name}"
+    for section, info in Settings.model_fields.items()
+    if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
+    for name, field in info.annotation.model_fields.items()
+    if not field.repr
+)
 SECTIONS = tuple(Settings.model_fields)
 NAMES = {PREFIX + key.upper().replace(".", "__"): key for key in KEYS}
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield the key of everything in a nested mapping, sections and templates included."""
+    """Yield the key of everything in a nested mapping, sections and rows of tables included."""
     for name, value in values.items():
         yield from _dotted_value(value, f"{prefix}{name}")
 
@@ -53,9 +73,15 @@ def _dotted_value(value: Any, key: str) -> Iterator[str]:
     yield key
     if isinstance(value, Mapping):
         yield from dotted(value, f"{key}.")
-    elif key == "rooms" and isinstance(value, list):
-        for index, template in enumerate(value):
-            yield from _dotted_value(template, f"{key}[{index}]")
+    elif key in TABLES and isinstance(value, list):
+        for index, row in enumerate(value):
+            yield from _dotted_value(row, f"{key}[{index}]")
+
+
+def table_of(key: str) -> str | None:
+    """Return the list of tables that a dotted key is in a row of, or None."""
+    name, bracket, _ = key.partition("[")
+    return name if bracket and name in TABLES else None
 
 
 def around(key: str) -> Iterator[str]:

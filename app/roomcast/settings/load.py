@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from roomcast.settings.errors import HIDDEN, SettingsError, problems
-from roomcast.settings.keys import FILE_VARIABLE, KEYS, ROOM_KEYS, around
+from roomcast.settings.keys import FILE_VARIABLE, HIDDEN_KEYS, KEYS, TABLES, around, table_of
 from roomcast.settings.model import Settings
 from roomcast.settings.sections import Section
 from roomcast.settings.sources import Layer, read_environment, read_file, read_overrides, read_secrets
@@ -36,9 +36,6 @@ INHERITED = {
     "control_frames_per_s": "limits.control_frames_per_s",
     "origins": "origins.allow",
 }
-# Never shown, wherever the value came from: what is in a file that everybody may read is still no
-# matter for a terminal, a pipeline's log or a bug report.
-HIDDEN_KEYS = frozenset({"tokens.secret"})
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,7 @@ def _merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     merged = dict(lower)
     for name, value in upper.items():
         below = merged.get(name)
-        # Sections hold values, never sections; templates are one value.
+        # Sections hold values, never sections; a list of tables is one value.
         merged[name] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
     return merged
 
@@ -137,8 +134,9 @@ def _values(settings: Settings) -> dict[str, Any]:
     values = {
         key: getattr(getattr(settings, key.partition(".")[0]), key.partition(".")[2]) for key in KEYS if "." in key
     }
-    for index, room in enumerate(settings.rooms):
-        values |= {f"rooms[{index}].{key}": getattr(room, key) for key in ROOM_KEYS}
+    for table, names in TABLES.items():
+        for index, row in enumerate(getattr(settings, table)):
+            values |= {f"{table}[{index}].{name}": getattr(row, name) for name in names}
     return values
 
 
@@ -147,18 +145,21 @@ def _deciding(key: str, layers: Sequence[Layer]) -> Layer | None:
     for layer in reversed(layers):
         if layer.has(key):
             return layer
-        if key.startswith("rooms[") and layer.has("rooms"):
-            # The templates are one value: the uppermost layer that has any has them all. As JSON they are
-            # one string, with one place; in a file, a key that a template leaves out has its default.
-            return layer if isinstance(layer.values["rooms"], str) else None
+        if (table := table_of(key)) and layer.has(table):
+            # A list of tables is one value: the uppermost layer that has a row has them all. As JSON they
+            # are one string, with one place; in a file, a key that a row leaves out has its default.
+            return layer if isinstance(layer.values[table], str) else None
     return None
 
 
 def _trace(settings: Settings, layers: Sequence[Layer]) -> Loaded:
-    deciding = {key: _deciding(key, layers) for key in _values(settings)}
+    values = _values(settings)
+    deciding = {key: _deciding(key, layers) for key in values}
     sources = {key: layer.place(key) if layer else "default" for key, layer in deciding.items()}
-    # A default is no secret, and that none is set should be seen.
-    secrets = frozenset(key for key, layer in deciding.items() if layer and (layer.is_secret or key in HIDDEN_KEYS))
+    # That none is set should be seen.
+    secrets = frozenset(
+        key for key, layer in deciding.items() if layer and (layer.is_secret or (key in HIDDEN_KEYS and values[key]))
+    )
     return Loaded(settings, sources, secrets)
 
 

@@ -15,6 +15,7 @@ from roomcast.settings import agreement
 from roomcast.settings.sections import (
     DEFAULT_ROOM,
     AdminSettings,
+    ApiKeys,
     DeflateSettings,
     LimitSettings,
     LogSettings,
@@ -46,6 +47,8 @@ class Settings(BaseSettings):
     """The public door's certificate."""
     admin: AdminSettings = AdminSettings()
     """The private door."""
+    api_keys: ApiKeys = ()
+    """Who may use the API, beside whoever holds admin.api_key."""
     origins: OriginSettings = OriginSettings()
     """Which web pages may connect."""
     tokens: TokenSettings = TokenSettings()
@@ -76,6 +79,7 @@ class Settings(BaseSettings):
     def _keys_agree(self) -> "Settings":
         problems = [*agreement.doors_collide(self.server, self.admin), *agreement.half_a_certificate(self.tls)]
         problems += [*agreement.names_collide(self.rooms), *agreement.nobody_is_asked(self.server)]
+        problems += agreement.holders_collide(self.api_keys)
         problems += [*agreement.pings_overlap(self.limits), *agreement.fragments_exceed(self.limits)]
         problems += [*agreement.nobody_has_keys(self.tokens, self.rooms)]
         problems += [*agreement.cookies_are_hijacked(self.tokens, self.origins, self.rooms)]

@@ -14,7 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from roomcast.settings.values import (
     REPORTABLE,
+    ApiKey,
     BindHost,
+    BodySize,
     BufferSize,
     CookieName,
     Count,
@@ -29,6 +31,7 @@ from roomcast.settings.values import (
     Paths,
     Port,
     Protocols,
+    Scopes,
     ServedHosts,
     Size,
     TemplateName,
@@ -79,12 +82,18 @@ class TlsSettings(Section):
 
 
 class AdminSettings(Section):
-    """The private door: metrics and health."""
+    """The private door: metrics, health and the API."""
 
     host: BindHost = "127.0.0.1"
     """Address to listen on. Never publish it to the internet."""
     port: Port = 8081
     """TCP port; 0 takes any free one."""
+    hosts: ServedHosts = ()
+    """Host names that the API and the pages answer to, beside localhost and addresses."""
+    api_key: Annotated[ApiKey, Field(repr=False)] = ""
+    """One key of the API, with every scope; empty for none."""
+    body_max_bytes: BodySize = 1_048_576
+    """Bytes of a request's body."""
 
 
 class OriginSettings(Section):
@@ -103,7 +112,7 @@ class OriginSettings(Section):
 class TokenSettings(Section):
     """Tokens: which ones are good, and where they may be."""
 
-    secret: TokenSecret = ""
+    secret: Annotated[TokenSecret, Field(repr=False)] = ""
     """A secret that HS256 tokens are signed with; empty for none. Never shown."""
     keys: Paths = ()
     """Paths of files with keys: PEM, JWK, JWKS, or a secret for HS256 as text."""
@@ -261,6 +270,17 @@ class RoomSettings(Section):
         return self.model_copy(update=missing)
 
 
+class ApiKeySettings(Section):
+    """A named holder of API keys, and what they open."""
+
+    name: TemplateName
+    """Who the holder is, for the log."""
+    file: Annotated[str, Field(min_length=1)]
+    """Path of a file with the keys, one a line: more than one while a new one replaces the old."""
+    scopes: Scopes
+    """What the keys open: publish, read, admin. None of them holds another."""
+
+
 class LogSettings(Section):
     """What is written about all this, and how."""
 
@@ -280,4 +300,5 @@ def _default_room_if_none(rooms: object) -> object:
     return rooms or (DEFAULT_ROOM,)
 
 
+ApiKeys = Annotated[tuple[ApiKeySettings, ...], BeforeValidator(parse_json)]
 Rooms = Annotated[tuple[RoomSettings, ...], BeforeValidator(_default_room_if_none), BeforeValidator(parse_json)]

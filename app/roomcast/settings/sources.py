@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from roomcast.settings.errors import SettingsError
-from roomcast.settings.keys import KEYS, NAMES, PREFIX, VARIABLES, around, did_you_mean, dotted
+from roomcast.settings.keys import KEYS, NAMES, PREFIX, TABLES, VARIABLES, around, did_you_mean, dotted
 from roomcast.settings.model import Settings
 
 # Kubernetes describes every Service to every container that starts after it. Beside a Service
@@ -92,7 +92,7 @@ def _syntax_error(path: Path, message: str) -> str:
 def lines(text: str) -> dict[str, int]:
     """Return the line of every key and section in a TOML document that tomllib has accepted."""
     found: dict[str, int] = {}
-    section, templates, is_in_string = "", 0, False
+    section, rows, is_in_string = "", dict.fromkeys(TABLES, 0), False
     for number, line in enumerate(text.splitlines(), start=1):
         # What stands between triple quotes may look like a key and is none.
         was_in_string = is_in_string
@@ -100,8 +100,12 @@ def lines(text: str) -> dict[str, int]:
         if was_in_string:
             continue
         if header := TOML_HEADER.match(line):
-            templates += header["open"] == "[[" and header["name"] == "rooms"
-            section = re.sub(r"^rooms\b", f"rooms[{templates - 1}]", header["name"]) if templates else header["name"]
+            section = header["name"]
+            table, dot, rest = section.partition(".")
+            if header["open"] == "[[" and section in rows:
+                rows[section] += 1
+            if rows.get(table):
+                section = f"{table}[{rows[table] - 1}]{dot}{rest}"
             found.setdefault(section.partition("[")[0], number)
             found.setdefault(section, number)
         elif key := TOML_KEY.match(line):

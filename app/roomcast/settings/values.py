@@ -24,6 +24,9 @@ HOST_NAME = re.compile(
 )
 NO_HOST_HAS = re.compile(r"[\s/*?#@]")
 TEMPLATE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+# What a Bearer header can carry (RFC 6750, 2.1).
+API_KEY = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+API_KEY_MIN_CHARACTERS = 32
 
 
 def parse_list(value: object) -> object:
@@ -95,6 +98,15 @@ def check_template_path(path: str) -> str:
     if not path.startswith("/"):
         raise ValueError('must begin with "/", as in "/rooms/{room}"')
     return path
+
+
+def check_api_key(key: str) -> str:
+    """Accept nothing, or a key that nobody can guess; the message does not quote it."""
+    if key and not API_KEY.fullmatch(key):
+        raise ValueError("may hold letters, digits and -._~+/ only, and = at its end: a Bearer header carries no other")
+    if key and len(key) < API_KEY_MIN_CHARACTERS:
+        raise ValueError(f"is shorter than {API_KEY_MIN_CHARACTERS} characters; openssl rand -hex 32 makes a good one")
+    return key
 
 
 def check_distinct(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -185,6 +197,12 @@ Protocol = Literal["rfc6455", "hixie76", "sse"]
 Protocols = Annotated[
     tuple[Protocol, ...], BeforeValidator(parse_list), AfterValidator(check_distinct), Field(min_length=1)
 ]
+
+ApiKey = Annotated[str, AfterValidator(check_api_key)]
+Scope = Literal["publish", "read", "admin"]
+Scopes = Annotated[tuple[Scope, ...], BeforeValidator(parse_list), AfterValidator(check_distinct), Field(min_length=1)]
+# Below 64 KiB a message of the usual limit would not fit; all connections of the door may bring such a body at once.
+BodySize = Annotated[int, Field(ge=65_536, le=64 << 20)]
 
 TemplateName = Annotated[str, AfterValidator(check_template_name)]
 TemplatePath = Annotated[str, AfterValidator(check_template_path)]
