@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomcast.policies.hosts import ServedHosts, canonical_host, header_text, split_port
+from roomcast.policies.hosts import PrivateHosts, ServedHosts, canonical_host, header_text, split_port
 
 LONGEST_LABEL = "a" * 63
 LONGEST_HOST = ".".join([LONGEST_LABEL] * 3 + ["b" * 61])
@@ -225,3 +225,24 @@ def test_names_are_refused_by_value_error_or_are_served_in_any_case(names: list[
         return
 
     assert all(hosts.serves(f"[{name}]" if name.count(":") > 1 and name[0] != "[" else name.upper()) for name in names)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "192.0.2.7", "[::1]:8081", "relay.internal", "Bücher.example"],
+)
+def test_private_door_answers_to_addresses_localhost_and_what_is_listed(host: str) -> None:
+    assert PrivateHosts(["relay.internal", "bücher.example"]).serves(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [None, "", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "1.2.3", "[::1", "relay.internal:0"],
+)
+def test_private_door_answers_to_nothing_else(host: str | None) -> None:
+    assert not PrivateHosts(["relay.internal"]).serves(host)
+
+
+def test_name_of_the_private_door_that_is_none_is_quoted() -> None:
+    with pytest.raises(ValueError, match='hosts "a:80": a name has no port: write "a"'):
+        PrivateHosts(["a:80"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomcast.policies.templates import RoomNameError, Template, Templates, room_name
+from roomcast.policies.templates import RoomNameError, Template, Templates, check_room_name, room_name
 
 
 @pytest.mark.parametrize(
@@ -339,3 +339,16 @@ def test_a_name_is_the_same_whichever_of_its_bytes_are_encoded(path: str) -> Non
         room_name("/" + "/".join("".join(f"%{byte:02x}" for byte in part.encode()) for part in name[1:].split("/")))
         == name
     )
+
+
+@pytest.mark.parametrize("name", ["/rooms/lobby", "/rooms/a b", "/rooms/100%", "/rooms/%41", "/rooms/é"])
+def test_a_name_that_is_decoded_already_is_not_decoded_again(name: str) -> None:
+    assert check_room_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/", "lobby", "/rooms/", "/rooms/../lobby", "/rooms/a\\b", "/a\x00", "/" + "é" * 128]
+)
+def test_a_decoded_name_keeps_the_rules_of_all_names(name: str) -> None:
+    with pytest.raises(RoomNameError):
+        check_room_name(name)

@@ -120,6 +120,35 @@ class ServedHosts:
             return False
 
 
+class PrivateHosts:
+    """The Host names that a door answers to which a browser can reach, and the internet cannot.
+
+    A stranger's page may give its own name our address, after it was loaded, and is then
+    of one origin with us ("DNS rebinding"). An address is nobody's name, and localhost is
+    resolved by the browser itself: those always pass.
+
+    Args:
+        names: What else does, without a port.
+
+    Raises:
+        ValueError: Naming the entry and the rule it breaks.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._names = frozenset({"localhost", *(_parse_name(name) for name in names)})
+
+    def serves(self, host: str | None) -> bool:
+        """Return whether a request with this Host header (None: it has none) is for us. Never raises."""
+        try:
+            name = canonical_host(split_port(header_text(host or ""))[0])
+        except ValueError:
+            return False
+        # Both kinds of address have been found to be one.
+        return name in self._names or name.startswith("[") or is_ipv4(name)
+
+
 def _parse_name(entry: str) -> str:
     try:
         # No port is written here, so two colons can only be an IPv6 address.

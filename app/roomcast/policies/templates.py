@@ -47,9 +47,19 @@ def room_name(path: str) -> str:
     """
     if not path.startswith("/"):
         raise RoomNameError("a room name begins with /")
-    if path == "/":
+    return check_room_name(_decoded(path))
+
+
+def check_room_name(name: str) -> str:
+    """Return a room's name that is decoded already, as the value of a query parameter is.
+
+    Raises:
+        RoomNameError: To be answered with 400.
+    """
+    if not name.startswith("/"):
+        raise RoomNameError("a room name begins with /")
+    if name == "/":
         raise RoomNameError("/ is the page, not a room")
-    name = _decoded(path)
     _check_characters(name)
     for segment in name[1:].split("/"):
         if segment in ("", ".", ".."):
