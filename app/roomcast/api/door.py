@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gevent.socket import socket
 
-from roomcast.api.wsgi import Patience, Server
+from roomcast.api.wsgi import BODY_MAX_BYTES, Patience, Server
 
 if TYPE_CHECKING:
     import _socket
@@ -25,17 +25,23 @@ class PrivateDoor:
         app: What answers.
         journal: Where faults are written down.
         patience: How long, and for how many, the door waits.
+        body_max_bytes: The longest body of a request.
     """
 
     def __init__(
-        self, listening: _socket.socket, app: WSGIApplication, journal: Journal, patience: Patience | None = None
+        self,
+        listening: _socket.socket,
+        app: WSGIApplication,
+        journal: Journal,
+        patience: Patience | None = None,
+        body_max_bytes: int = BODY_MAX_BYTES,
     ) -> None:
         # pywsgi wants an object of gevent's own class.
         listener = socket(listening.family, listening.type, fileno=listening.detach())
         address = listener.getsockname()
         self.address: tuple[str, int] | str = address if isinstance(address, str) else address[:2]
         """Where the door listens: host and port, or the path of a unix socket."""
-        self._server = Server(listener, app, journal, patience or Patience())
+        self._server = Server(listener, app, journal, patience or Patience(), body_max_bytes)
 
     def start(self) -> None:
         """Begin to answer."""

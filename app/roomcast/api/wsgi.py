@@ -8,28 +8,30 @@ the internet, but one port scanner inside is enough to hurt. So, beyond pywsgi:
 * A request has ``request_timeout_s`` from its first byte to the last of its answer.
 * When all connections are taken, the one that has kept us waiting longest for a
   request has to go: a prober always gets in, whatever sits there idle.
-* A head has 16 KiB and 99 lines; a body, which no route reads yet, 64 KiB.
+* A head has 16 KiB and 99 lines; a body, what the settings say.
 * What goes wrong goes to the journal, and nothing of the request with it: also that
   there are no descriptors left.
 """
 
 from __future__ import annotations
 
-import io
 import socket as native
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gevent import Timeout, sleep, spawn_later
+from gevent import Timeout, spawn_later
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
+from roomcast.api.head import Head, RequestError
 from roomcast.api.problems import whole_response
+from roomcast.api.turns import take_turn
 from roomcast.logs import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+    from io import BufferedIOBase
     from types import TracebackType
     from typing import Any, Literal
 
@@ -40,9 +42,9 @@ if TYPE_CHECKING:
     from roomcast.logs import Journal
 
 HEAD_MAX_BYTES: Final = 16_384
-# The parser's own limit, which it counts with the blank line, and which it does not survive politely.
 HEADERS_MAX: Final = 99
-BODY_MAX_BYTES: Final = 65_536
+# What [admin] body_max_bytes is where nothing is set.
+BODY_MAX_BYTES: Final = 1_048_576
 # Until the system, which had no descriptor left, is asked for another.
 PAUSE_S: Final = 0.2
 
@@ -59,20 +61,15 @@ class Patience:
     """A dozen tools talk to this door, and each connection costs a greenlet and a descriptor."""
 
 
-class RequestError(ValueError):
-    """A request that cannot be served; a ValueError, because pywsgi takes that for a client's fault."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-
-
 class Server(WSGIServer):
     """Accepts connections, counts them, and knows which of them we could do without."""
 
-    def __init__(self, listener: socket, app: WSGIApplication, journal: Journal, patience: Patience) -> None:
+    def __init__(
+        self, listener: socket, app: WSGIApplication, journal: Journal, patience: Patience, body_max_bytes: int
+    ) -> None:
         self.journal = journal
         self.patience = patience
+        self.body_max_bytes = body_max_bytes
         # Connections that owe us a request, in the order in which they began to.
         self.waiting: dict[socket, None] = {}
         # Without a size: a full pool stops accepting, and then nobody is told.
@@ -145,23 +142,21 @@ class Server(WSGIServer):
             self._dismiss(sock)
 
 
-# As good as nothing, but not nothing (see `Handler.handle_one_request`).
-_TURN_S: Final = 0.000_001
-
-
 class Handler(WSGIHandler):
     """One connection: pywsgi's, with deadlines, bounds, and problems for answers."""
 
     server: Server
+    _lines: Sequence[bytes] = ()
+    _head: Head
+    _held: bytearray | None = None
+    """What is written while it is to leave together; None: at once."""
 
     def handle_one_request(self) -> tuple[str, bytes] | Literal[True] | None:
         """Wait for a request, and give it its time."""
         # Others first. Requests that a client sent all at once are in our buffer
         # already, and as long as the kernel takes the answers nothing else in
         # here makes a greenlet wait: 2.7 s without a turn of the loop were seen.
-        # By a timer: a sleep of 0 is a callback, and the loop runs fifty of those
-        # before it looks at a socket.
-        sleep(_TURN_S)
+        take_turn()
         if self.server.closed or not self._wait_for_request():
             return None
         try:
@@ -183,36 +178,63 @@ class Handler(WSGIHandler):
             self.socket.settimeout(patience.request_timeout_s)
 
     def read_request(self, raw_requestline: str) -> OldMessage:
-        """Read the rest of the head within its bounds, then let pywsgi parse it.
+        """Read the rest of the head within its bounds, and let pywsgi judge the request line.
 
         Raises:
             RequestError: With 400, 411, 413 or 431.
         """
-        # pywsgi's parser takes 99 lines of 64 KiB, and the end of the stream for
-        # the end of the head. So it is given a head that is whole and short.
-        connection, self.rfile = self.rfile, io.BufferedReader(io.BytesIO(self._read_head()))
-        try:
-            headers = super().read_request(raw_requestline)
-        finally:
-            self.rfile = connection
-        if "transfer-encoding" in self.headers:
+        # pywsgi would wait for 99 lines of 64 KiB, and take the end of the stream for the end of the head.
+        self._lines = self._read_head()
+        headers = super().read_request(raw_requestline)
+        if self.headers.get("transfer-encoding") is not None:
             raise RequestError(411, "a body must announce its Content-Length")
-        if self.content_length and self.content_length > BODY_MAX_BYTES:
-            raise RequestError(413, f"a body may have {BODY_MAX_BYTES} bytes")
+        if self.content_length and self.content_length > self.server.body_max_bytes:
+            raise RequestError(413, f"a body may have body_max_bytes = {self.server.body_max_bytes}")
         return headers
 
-    def _read_head(self) -> bytes:
+    def _read_head(self) -> list[bytes]:
         left = HEAD_MAX_BYTES
         lines: list[bytes] = []
-        while not lines or lines[-1] not in (b"\r\n", b"\n"):
-            line = self.rfile.readline(left)
+        while (line := self.rfile.readline(left)) not in (b"\r\n", b"\n"):
             left -= len(line)
             lines.append(line)
-            if left <= 0 or len(lines) > HEADERS_MAX + 1:
+            if left <= 0 or len(lines) > HEADERS_MAX:
                 raise RequestError(431, f"a head may have {HEAD_MAX_BYTES} bytes and {HEADERS_MAX} lines")
             if not line.endswith(b"\n"):
                 raise RequestError(400, "the head breaks off")
-        return b"".join(lines)
+        return lines
+
+    def _parse_head(self, fp: BufferedIOBase, *_: int) -> OldMessage:
+        # It was read from there already.
+        del fp
+        self._head = Head(self._lines)
+        return self._head
+
+    # Hooks of pywsgi's: who parses the head, and what it is to the application.
+    MessageClass = _parse_head
+
+    def _headers(self) -> Iterator[tuple[str, str]]:
+        return self._head.variables()
+
+    def write(self, data: bytes) -> None:
+        """Send what belongs together in one go: pywsgi would send the head, and then the body."""
+        held = self._held = bytearray()
+        try:
+            super().write(data)
+        finally:
+            self._held = None
+        self.socket.sendall(held)
+
+    def _sendall(self, data: bytes) -> None:
+        """Send, or hold until the rest is there: a hook of pywsgi's."""
+        self.response_length += len(data)
+        if self._held is None:
+            self.socket.sendall(data)
+        else:
+            self._held += data
+
+    def log_request(self) -> None:
+        """Write no line for each request: a hook of pywsgi's, which would make one for nobody to read."""
 
     def handle_one_response(self) -> None:
         """Answer. The connection owes us nothing until its next request."""
