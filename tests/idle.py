@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from roomcast.api.app import Access
+from roomcast.api.guard import Guard
+from roomcast.api.keys import Keyring
+from roomcast.api.operations import no_requests
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Record
 from roomcast.metrics import RelayCollector, TransportCounters
+from roomcast.policies.hosts import PrivateHosts
 from roomcast.policies.revocations import Revocations
 from roomcast.relay.budget import Budget
 from roomcast.relay.history import Histories
@@ -59,9 +64,16 @@ def idle_token_holders() -> TokenHolders:
     return TokenHolders(Revocations(), clock=lambda: 0.0, warn_s=0.0, leeway_s=0.0, journal=journal)
 
 
+def idle_access(key: str = "") -> Access:
+    """Return what the API of such a hub may do: look at its rooms, or with this key everything."""
+    keyring = Keyring(key, [], Journal(_fail_to_write))
+    return Access(Guard(keyring, PrivateHosts(), is_local=lambda: True), lambda room: None, idle_token_holders())
+
+
 def idle_collector() -> RelayCollector:
     """Return the collector of a relay with one template, to which nothing has happened yet."""
-    return RelayCollector(idle_hub("rooms"), idle_counters(), Journal(_fail_to_write), lambda: True)
+    journal = Journal(_fail_to_write)
+    return RelayCollector(idle_hub("rooms"), idle_counters(), journal, lambda: True, no_requests())
 
 
 def _fail_to_write(record: Record) -> None:

@@ -6,11 +6,12 @@ import json
 import re
 import signal
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, product
 
 import pytest
 
 from roomcast.logs import console_line, json_line, render
+from tests.api.calls import KEY
 from tests.processes import RelayProcess, relay_process
 from tests.running import Serve, ask, ask_admin
 from tests.tokens import SECRET, signer
@@ -161,6 +162,28 @@ def test_tokens_are_told_to_nobody() -> None:
     assert 'roomcast_tokens_total{outcome="malformed"}' in str(said)
 
 
+def api_requests_with_secrets(key: str) -> Iterator[bytes]:
+    """Yield requests of the API, good and bad, with secrets wherever there is a place for one."""
+    paths = ("rooms", "room", "messages", "batch", "members", f"members/{secret()}", "revocations", secret())
+    bodies = (secret(), json.dumps({"text": secret()}), json.dumps({secret(): secret()}), json.dumps([secret()]))
+    queries = (
+        secret(),
+        "room=%2Frooms%2Flobby",
+        f"room={secret()}",
+        f"room=%2Frooms%2Fa%2F{secret()}",
+        f"limit={secret()}",
+    )
+    authorizations = (f"Bearer {key}", f"Bearer {secret()}", secret())
+    for path, query, body in product(paths, queries, bodies):
+        for method, authorization in product(("GET", "POST", "DELETE"), authorizations):
+            kind = "application/json" if body.startswith(("{", "[")) else "text/plain"
+            yield (
+                f"{method} /api/v1/{path}?{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                f"Authorization: {authorization}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+                f"Idempotency-Key: {secret()}\r\nCookie: {secret()}\r\n\r\n{body}"
+            ).encode()
+
+
 def everything_said(process: RelayProcess) -> Iterator[str]:
     """Flood a relay with secrets and yield all that it tells to anybody but the members of a room."""
     chat_in_secret(process.address)
@@ -176,6 +199,9 @@ def everything_said(process: RelayProcess) -> Iterator[str]:
         yield str(ask(process.private_address, get(f"{path}?{secret()}", "Connection: close", *header_lines())))
     posted = f"POST /metrics?{secret()} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: {secret()}\r\n\r\n"
     yield str(ask(process.private_address, posted.encode()))
+    for request in api_requests_with_secrets(KEY):
+        answer = ask(process.private_address, request)
+        yield f"{answer.headers} {answer.body.decode()}"
     process.send_signal(signal.SIGTERM)
     assert process.exit_status() == 0
     assert process.process.stderr is not None
@@ -184,10 +210,10 @@ def everything_said(process: RelayProcess) -> Iterator[str]:
 
 
 def test_secrets_of_clients_are_told_to_nobody() -> None:
-    with relay_process("log.level=info", "server.demo=true") as process:
+    with relay_process("log.level=info", "server.demo=true", f"admin.api_key={KEY}") as process:
         said = list(everything_said(process))
 
-    assert [text for text in said if MARK in text] == []
+    assert [text for text in said if MARK in text or KEY in text] == []
     # The same lines, as people get them.
     records = [json.loads(line) | {"timestamp": 0.0} for line in process.output]
     for_people = "\n".join(render(record, console_line(is_coloured=False)) for record in records)

@@ -12,7 +12,7 @@ from roomcast.api.app import create_app
 from roomcast.metrics import TransportCounters
 from roomcast.relay.hub import Hub
 from tests.diary import Diary
-from tests.idle import idle_counters, idle_hub
+from tests.idle import idle_access, idle_counters, idle_hub
 
 parse_openmetrics: Callable[[str], Iterable[Metric]] = openmetrics.text_string_to_metric_families
 
@@ -37,7 +37,7 @@ def counters() -> TransportCounters:
 
 @pytest.fixture
 def client(counters: TransportCounters, diary: Diary) -> TestClient:
-    return TestClient(create_app(idle_hub("rooms"), counters, lambda: True, diary.journal))
+    return TestClient(create_app(idle_hub("rooms"), counters, lambda: True, diary.journal, idle_access()))
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/"])
@@ -68,7 +68,9 @@ def test_other_methods_are_refused_with_the_ones_that_are_allowed(client: TestCl
     assert (answer.json["status"], answer.json["title"]) == (405, "Method Not Allowed")
 
 
-@pytest.mark.parametrize("path", ["/metric", "/metrics/", "/rooms/lobby", "/api/v1/rooms", "/%2e%2e/etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/metric", "/metrics/", "/rooms/lobby", "/api/v1", "/api/v1/rooms/", "/%2e%2e/etc/passwd"]
+)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_unknown_path_is_a_problem_that_names_the_known_ones(client: TestClient, method: str, path: str) -> None:
     answer = client.simulate_request(method, path)
@@ -120,7 +122,9 @@ def test_both_forms_say_the_same(client: TestClient, counters: TransportCounters
 
 
 def test_draining_shows_in_the_metrics_and_in_readyz(diary: Diary, counters: TransportCounters) -> None:
-    client = TestClient(create_app(idle_hub(), counters, lambda: not counters.is_draining, diary.journal))
+    client = TestClient(
+        create_app(idle_hub(), counters, lambda: not counters.is_draining, diary.journal, idle_access())
+    )
 
     counters.is_draining = True
 
@@ -136,7 +140,7 @@ def test_fault_of_ours_is_a_500_that_tells_nothing_and_a_log_line_that_tells_whe
     def fail() -> bool:
         raise RuntimeError("the readiness of a-secret is unknown")
 
-    client = TestClient(create_app(idle_hub(), counters, fail, diary.journal))
+    client = TestClient(create_app(idle_hub(), counters, fail, diary.journal, idle_access()))
 
     answer = client.simulate_get("/readyz", query_string="key=a-secret")
 
@@ -152,7 +156,7 @@ def test_fault_of_ours_is_a_500_that_tells_nothing_and_a_log_line_that_tells_whe
 
 def test_a_hub_with_a_thousand_templates_is_scraped_whole(diary: Diary, counters: TransportCounters) -> None:
     hub: Hub = idle_hub(*(f"template-{number}" for number in range(1000)))
-    client = TestClient(create_app(hub, counters, lambda: True, diary.journal))
+    client = TestClient(create_app(hub, counters, lambda: True, diary.journal, idle_access()))
 
     text = client.simulate_get("/metrics").text
 

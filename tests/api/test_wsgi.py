@@ -14,7 +14,7 @@ from roomcast.api.app import create_app
 from roomcast.api.wsgi import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX, Patience
 from tests.api.visit import Connect, OpenDoor, ask, greet, read_all, send
 from tests.diary import Diary
-from tests.idle import idle_counters, idle_hub
+from tests.idle import idle_access, idle_counters, idle_hub
 from tests.wire import HANG_S
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_requests_sent_in_one_go_leave_the_loop_to_others_in_between(connect: Co
 def test_head_is_answered_without_a_body_and_the_connection_goes_on(
     connect: Connect, open_door: OpenDoor, diary: Diary
 ) -> None:
-    door = open_door(create_app(idle_hub("rooms"), idle_counters(), lambda: True, diary.journal))
+    door = open_door(create_app(idle_hub("rooms"), idle_counters(), lambda: True, diary.journal, idle_access()))
     client = connect(door)
 
     client.sendall(b"HEAD /metrics HTTP/1.1\r\nHost: roomcast\r\n\r\n")
@@ -236,7 +236,8 @@ def test_malformed_request_is_answered_and_noted(
 def test_request_line_that_is_too_long_is_414(connect: Connect, open_door: OpenDoor) -> None:
     answer = send(connect(open_door(greet)), b"GET /" + b"x" * 8192 + b" HTTP/1.1\r\n\r\n")
 
-    assert answer.startswith(b"HTTP/1.1 414 ")
+    status, problem = parse(answer)
+    assert status == problem["status"] == 414
 
 
 @pytest.mark.parametrize("beginning", [START, START + b"X: half a li"])

@@ -15,7 +15,7 @@ from roomcast.api.door import PrivateDoor
 from roomcast.transport.listener import bind
 from tests.api.visit import ask, connect_to
 from tests.diary import Diary
-from tests.idle import idle_counters, idle_hub
+from tests.idle import idle_access, idle_counters, idle_hub
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy" / "prometheus"
 ALERTS = ["down", "not_ready", "origin_refusals"]
@@ -63,7 +63,7 @@ def test_alert_fires_and_does_not_fire(alert: str) -> None:
 
 def test_scrape_of_a_relay_is_clean() -> None:
     diary = Diary()
-    app = create_app(idle_hub("rooms"), idle_counters(), lambda: True, diary.journal)
+    app = create_app(idle_hub("rooms"), idle_counters(), lambda: True, diary.journal, idle_access())
     door = PrivateDoor(bind("127.0.0.1", 0), app, diary.journal)
     door.start()
     with connect_to(door) as prober:

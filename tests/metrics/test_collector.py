@@ -49,7 +49,7 @@ def counters() -> TransportCounters:
 
 
 def scrape(hub: Hub, counters: TransportCounters, *, is_ready: bool = True) -> Scrape:
-    return Scrape(RelayCollector(hub, counters, Journal(print), lambda: is_ready).collect())
+    return Scrape(RelayCollector(hub, counters, Journal(print), lambda: is_ready, {}).collect())
 
 
 def test_every_family_that_users_were_promised_is_there() -> None:
@@ -235,13 +235,13 @@ def test_lines_that_the_journal_dropped_are_counted(hub: Hub, counters: Transpor
     for _ in range(3):
         journal.info("joined")
 
-    now = Scrape(RelayCollector(hub, counters, journal, lambda: True).collect())
+    now = Scrape(RelayCollector(hub, counters, journal, lambda: True, {}).collect())
 
     assert now.value("roomcast_logs_dropped_total") == 2
 
 
 def test_one_collector_reads_anew_for_each_scrape(hub: Hub, counters: TransportCounters) -> None:
-    collector = RelayCollector(hub, counters, Journal(print), lambda: True)
+    collector = RelayCollector(hub, counters, Journal(print), lambda: True, {})
     before = Scrape(collector.collect())
 
     counters.sent_bytes += 1

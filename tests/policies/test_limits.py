@@ -375,3 +375,21 @@ def test_any_address_is_in_one_group_or_in_none(address: str) -> None:
     group = address_group(address)
 
     assert group is None or address_group(group.removesuffix("/64")) == group
+
+
+def test_messages_that_come_together_are_counted_together_or_not_at_all() -> None:
+    rate = MemberRate(messages_per_s=5, bytes_per_s=50)
+
+    assert rate.admit(10, 0.0, 11) == "messages_per_s"
+    assert rate.admit(101, 0.0, 10) == "bytes_per_s"
+    assert rate.admit(100, 0.0, 10) is None
+    assert rate.admit(0, 0.0) == "messages_per_s"
+
+
+def test_what_was_not_sent_after_all_is_given_back() -> None:
+    rate = MemberRate(messages_per_s=5, bytes_per_s=50)
+    rate.admit(100, 0.0, 10)
+
+    rate.give_back(100, 10)
+
+    assert rate.admit(100, 0.0, 10) is None

@@ -1,50 +1,91 @@
-"""The private door's routes: metrics, health, and one line for a person who looks in.
+"""The private door's routes: metrics, health, the API, and one line for a person who looks in.
 
 A WSGI application that knows no socket; ``door.PrivateDoor`` serves it. Routes
-run in greenlets and do not wait for anything, so a slow reader of one answer
-keeps nobody else from theirs.
+run in greenlets, and wait for nothing but a body and, in the middle of long work,
+for others' turns; so a slow reader of one answer keeps nobody else from theirs.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from falcon import MEDIA_TEXT, App, HTTPError, HTTPInternalServerError, HTTPNotFound, Request, Response
+from falcon import MEDIA_JSON, MEDIA_TEXT, App, HTTPError, HTTPInternalServerError, HTTPNotFound, Request, Response
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from roomcast.api.directory import Directory, Terms
+from roomcast.api.guard import Guard
 from roomcast.api.health import Health, Readiness
+from roomcast.api.idempotency import Idempotency
+from roomcast.api.members import MembersOfRoom, OneMember
+from roomcast.api.messages import BatchOfMessages, MessagesOfRoom
+from roomcast.api.openapi import document_text
+from roomcast.api.operations import OTHER, no_requests
 from roomcast.api.problems import CONTENT_TYPE, problem
+from roomcast.api.publish import Publishing
+from roomcast.api.rates import HolderRates
+from roomcast.api.revocations import Revocations, Revoker
+from roomcast.api.rooms import ListOfRooms, OneRoom
 from roomcast.logs import Journal, fault
 from roomcast.metrics import RelayCollector, TransportCounters
 from roomcast.relay.hub import Hub
 
-INDEX = "Roomcast, private door: /metrics for Prometheus, /healthz and /readyz for probes.\n"
+INDEX = "Roomcast, private door: /metrics for Prometheus, /healthz and /readyz for probes, /openapi.json for the API.\n"
+API = "/api/v1"
 
 # The two forms of a scrape. The older is what anybody gets who names neither.
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the API is let do, and by whom."""
+
+    guard: Guard
+    terms_of: Callable[[str], Terms | None]
+    """What holds for a room of this name; None where no template has it."""
+    revoker: Revoker
+    """Who sends a subject's members away."""
+
+
 def create_app(
-    hub: Hub, counters: TransportCounters, is_ready: Callable[[], bool], journal: Journal
+    hub: Hub, counters: TransportCounters, is_ready: Callable[[], bool], journal: Journal, access: Access
 ) -> App[Request, Response]:
     """Return the WSGI application of the private door.
 
     Args:
-        hub: The rooms, for the metrics.
+        hub: The rooms.
         counters: The public door's numbers, for the metrics.
         is_ready: Whether new members are wanted.
         journal: Where a fault of ours is written down.
+        access: What the API may do.
     """
-    app = App(media_type=MEDIA_TEXT)
+    requests = no_requests()
+    app = App(media_type=MEDIA_TEXT, middleware=[_Counter(requests)])
     app.add_route("/", Index())
-    app.add_route("/metrics", Metrics(RelayCollector(hub, counters, journal, is_ready)))
+    app.add_route("/metrics", Metrics(RelayCollector(hub, counters, journal, is_ready, requests)))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Readiness(is_ready, lambda: counters.is_draining))
+    app.add_route("/openapi.json", Document())
+    _add_api(app, hub, is_ready, access)
     app.add_sink(_refuse_path)
     app.set_error_serializer(_serialize)
     app.add_error_handler(Exception, _Reporter(journal))
     return app
+
+
+def _add_api(app: App[Request, Response], hub: Hub, is_ready: Callable[[], bool], access: Access) -> None:
+    guard, directory = access.guard, Directory(access.terms_of)
+    publishing = Publishing(hub, directory, HolderRates(), is_ready)
+    idempotency = Idempotency()
+    app.add_route(f"{API}/rooms", ListOfRooms(guard, hub))
+    app.add_route(f"{API}/room", OneRoom(guard, hub, directory))
+    app.add_route(f"{API}/messages", MessagesOfRoom(guard, publishing, idempotency, hub, directory))
+    app.add_route(f"{API}/batch", BatchOfMessages(guard, publishing, idempotency))
+    app.add_route(f"{API}/members", MembersOfRoom(guard, hub, directory))
+    app.add_route(f"{API}/members/{{member_id}}", OneMember(guard, hub))
+    app.add_route(f"{API}/revocations", Revocations(guard, access.revoker))
 
 
 class Index:
@@ -53,6 +94,20 @@ class Index:
     def on_get(self, _: Request, response: Response) -> None:
         """Name the paths that exist."""
         response.text = INDEX
+
+    on_head = on_get
+
+
+class Document:
+    """``/openapi.json``: what the API is, for anybody: it is in the repository as well."""
+
+    def __init__(self) -> None:
+        self._text = document_text()
+
+    def on_get(self, _: Request, response: Response) -> None:
+        """Show the document."""
+        response.content_type = MEDIA_JSON
+        response.text = self._text
 
     on_head = on_get
 
@@ -78,6 +133,22 @@ class Metrics:
     on_head = on_get
 
 
+class _Counter:
+    """Counts what became of each request of the API, by the labels that ``operations`` foresees."""
+
+    def __init__(self, requests: dict[tuple[str, str, str], int]) -> None:
+        self._requests = requests
+
+    def process_response(self, request: Request, response: Response, _: object, __: bool) -> None:
+        """Count one answer; those of pages, probes and scrapes are not."""
+        status = str(response.status_code)
+        key = request.method, request.uri_template or "", status
+        if key not in self._requests and request.path.startswith(f"{API}/"):
+            key = OTHER, OTHER, status
+        if key in self._requests:
+            self._requests[key] += 1
+
+
 class _Reporter:
     """Turns an exception that no route foresaw into a log line and a 500 that tells nothing of it."""
 
@@ -91,7 +162,7 @@ class _Reporter:
 
 
 def _refuse_path(*_: object, **__: object) -> None:
-    raise HTTPNotFound(description="the private door has /metrics, /healthz and /readyz")
+    raise HTTPNotFound(description="the private door has /metrics, /healthz and /readyz, and what /openapi.json names")
 
 
 def _serialize(_: Request, response: Response, error: HTTPError) -> None:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from roomcast.logs import Journal
 
+# pywsgi's own limit, which it keeps by itself.
+REQUEST_LINE_MAX_BYTES: Final = 8_192
 HEAD_MAX_BYTES: Final = 16_384
 HEADERS_MAX: Final = 99
 # What [admin] body_max_bytes is where nothing is set.
@@ -161,9 +163,13 @@ class Handler(WSGIHandler):
             return None
         try:
             with Timeout(self.server.patience.request_timeout_s):
-                return super().handle_one_request()
+                result = super().handle_one_request()
         except Timeout:
             return self._refuse(RequestError(408, "the request took too long to arrive"))
+        if isinstance(result, tuple) and result[0] == "414":
+            # pywsgi's own answer to a line that it did not read to its end: without a word.
+            return self._refuse(RequestError(414, f"a request line may have {REQUEST_LINE_MAX_BYTES} bytes"))
+        return result
 
     def _wait_for_request(self) -> bool:
         patience = self.server.patience

@@ -43,13 +43,22 @@ class RelayCollector(Collector):
         counters: The public door's.
         journal: The log, which counts the lines it had to drop.
         is_ready: Whether this relay wants new members, as ``/readyz`` says.
+        api_requests: The API's answers, by method, route and status.
     """
 
-    def __init__(self, hub: Hub, counters: TransportCounters, journal: Journal, is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        counters: TransportCounters,
+        journal: Journal,
+        is_ready: Callable[[], bool],
+        api_requests: Mapping[tuple[str, str, str], int],
+    ) -> None:
         self._hub = hub
         self._counters = counters
         self._journal = journal
         self._is_ready = is_ready
+        self._api_requests = api_requests
         # Read once: a version is looked up in files.
         self._build = {
             "version": version("roomcast"),
@@ -71,6 +80,7 @@ class RelayCollector(Collector):
         yield from self._messages()
         yield from self._frames()
         yield from self._compression()
+        yield from self._api()
         yield from self._loop()
         yield from self._process.collect()
 
@@ -211,9 +221,14 @@ class RelayCollector(Collector):
         templates = self._hub.templates.values()
         received = {(of.name, "text"): of.received_text for of in templates}
         received |= {(of.name, "binary"): of.received_binary for of in templates}
+        published = {(of.name, "text"): of.published_text for of in templates}
+        published |= {(of.name, "binary"): of.published_binary for of in templates}
         dropped = {(of.name, reason.value): of.dropped.get(reason, 0) for of in templates for reason in Reason}
         yield _counter(
             "roomcast_messages_received_total", "Messages that members sent.", ["template", "kind"], received
+        )
+        yield _counter(
+            "roomcast_messages_published_total", "Messages that came in by the API.", ["template", "kind"], published
         )
         yield _counter(
             "roomcast_messages_delivered_total",
@@ -227,7 +242,9 @@ class RelayCollector(Collector):
             ["template", "reason"],
             dropped,
         )
-        yield _histogram("roomcast_message_size_bytes", "Size of a received message in bytes.", self._hub.message_sizes)
+        yield _histogram(
+            "roomcast_message_size_bytes", "Size of a message that came in, in bytes.", self._hub.message_sizes
+        )
 
     def _frames(self) -> Iterator[Metric]:
         counters = self._counters
@@ -262,6 +279,14 @@ class RelayCollector(Collector):
             counters.deflate_output_bytes,
         )
 
+    def _api(self) -> Iterator[Metric]:
+        yield _counter(
+            "roomcast_api_requests_total",
+            "Requests of the API, by what they were answered.",
+            ["method", "route", "status"],
+            self._api_requests,
+        )
+
     def _loop(self) -> Iterator[Metric]:
         yield _histogram(
             "roomcast_flush_duration_seconds", "Time one room's flush took, in seconds.", self._hub.flushing.durations
@@ -279,7 +304,7 @@ class RelayCollector(Collector):
         return _gauge(name, text, ["template"], {of.name: read(of) for of in self._hub.templates.values()})
 
 
-_Series = Mapping[str, int] | Mapping[tuple[str, str], int]
+_Series = Mapping[str, int] | Mapping[tuple[str, str], int] | Mapping[tuple[str, str, str], int]
 """Values by label values: a bare word where the family has one label."""
 
 

@@ -66,8 +66,11 @@ class MemberRate:
         """Return what counts one member, or None where nothing is to be counted."""
         return cls(messages_per_s, bytes_per_s) if messages_per_s or bytes_per_s else None
 
-    def admit(self, size_bytes: int, now_s: float) -> str | None:
-        """Count one message and return None; or count nothing and return the key of the limit it exceeds."""
+    def admit(self, size_bytes: int, now_s: float, count: int = 1) -> str | None:
+        """Count a message and return None; or count nothing and return the key of the limit it exceeds.
+
+        ``count`` messages may come together, of ``size_bytes`` in all.
+        """
         rate, byte_rate = self._messages_per_s, self._bytes_per_s
         messages, left_bytes = self._messages, self._bytes
         elapsed_s = now_s - self._at_s
@@ -83,16 +86,21 @@ class MemberRate:
                 left_bytes += elapsed_s * byte_rate
                 if left_bytes > burst:
                     left_bytes = burst
-        if messages < 1:
+        if messages < count:
             exceeded = "messages_per_s"
         elif left_bytes < size_bytes:
             exceeded = "bytes_per_s"
         else:
             exceeded = None
-            messages -= 1
+            messages -= count
             left_bytes -= size_bytes
         self._messages, self._bytes = messages, left_bytes
         return exceeded
+
+    def give_back(self, size_bytes: int, count: int) -> None:
+        """Count as not sent what was admitted just now, for it was not."""
+        self._messages += count
+        self._bytes += size_bytes
 
     def make_up(self, held_s: float, now_s: float) -> None:
         """Let a member send what it could not while it was not read, beside its burst: it comes all at once.

@@ -5,6 +5,7 @@ that is its own; nothing below this package knows where a value came from, what
 time it is or how the process is told to stop.
 """
 
+from roomcast.server.api import check_api
 from roomcast.server.doors import DoorError
 from roomcast.server.policies import Explanation, build_forwarding, build_policies, explain
 from roomcast.server.process import serve
@@ -19,6 +20,7 @@ __all__ = [
     "Server",
     "build_forwarding",
     "build_policies",
+    "check_api",
     "explain",
     "make_token",
     "read_certificate",

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 from gevent.event import Event
 
@@ -21,6 +22,7 @@ from roomcast.relay.budget import Budget
 from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
+from roomcast.server.api import build_access, build_keyring, is_loopback
 from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.faults import report_faults
 from roomcast.server.files import connections_max
@@ -60,7 +62,8 @@ class Server:
         chain: Makes a line of what the watchdog has to say on stderr; JSON without it.
 
     Raises:
-        ValueError: As ``build_policies``, ``build_forwarding``, ``build_verifier`` and ``Certificate``.
+        ValueError: As ``build_policies``, ``build_forwarding``, ``build_verifier``, ``build_keyring``, ``build_access``
+            and ``Certificate``.
     """
 
     def __init__(self, settings: Settings, journal: Journal, chain: tuple[Processor, ...] | None = None) -> None:
@@ -105,7 +108,16 @@ class Server:
         )
         self._entry = self._build_entry()
         self._watchdog = Watchdog(self.counters.loop_lag, chain=chain)
-        self._app = create_app(self.hub, self.counters, self._is_ready, journal)
+        self._keyring = build_keyring(settings, journal)
+        access = build_access(
+            settings,
+            keyring=self._keyring,
+            hub=self.hub,
+            admission=self.admission,
+            revoker=self.token_holders,
+            is_local=lambda: is_loopback(self.private_address),
+        )
+        self._app = create_app(self.hub, self.counters, self._is_ready, journal, access)
         self._is_open = False
         self._doors: list[Door] = []
         self._acceptor: Acceptor | None = None
@@ -125,7 +137,9 @@ class Server:
         self._doors = [public, private]
         self.public_address, self.private_address = public.address, private.address
         self._acceptor = Acceptor(public.listening, self._entry.accepted, self._journal, options)
-        self._private_door = PrivateDoor(private.listening, self._app, self._journal)
+        self._private_door = PrivateDoor(
+            private.listening, self._app, self._journal, body_max_bytes=self._settings.admin.body_max_bytes
+        )
         if self._memory is not None:
             self._memory.open()
         self.keep_alive.start()
@@ -155,13 +169,18 @@ class Server:
         self._stop_asked.set()
 
     def reload(self) -> None:
-        """Read again the files of [tls] and [tokens], while it serves. Called in the loop, as by a signal."""
+        """Read certificate, token keys and API keys again, while it serves. Called in the loop, as by a signal."""
+        reloads: list[Callable[[], None]] = []
         if self._certificate is not None:
-            self._certificate.reload()
+            reloads.append(self._certificate.reload)
         if self._verifier is not None and self._settings.tokens.keys:
-            self._verifier.reload()
-        if self._certificate is None and not self._settings.tokens.keys:
-            hint = "only the files of [tls] and of [tokens] keys are read again, and there are none"
+            reloads.append(self._verifier.reload)
+        if self._settings.api_keys:
+            reloads.append(self._keyring.reload)
+        for reload in reloads:
+            reload()
+        if not reloads:
+            hint = "only the files of [tls], of [tokens] keys and of [[api_keys]] are read again, and there are none"
             self._journal.info("nothing to reload", hint=hint)
 
     def run(self) -> None:

@@ -158,6 +158,11 @@ class Admission:
         """All of them, in the order of the configuration."""
         return self._by_name.values()
 
+    def template_of(self, room: str) -> RoomTemplate | None:
+        """Return the template of a room, by a name that keeps the rules of names; None if there may be no such room."""
+        matched = self._templates.match(room)
+        return None if matched is None else self._by_name[matched.name]
+
     def check_host(self, host: str | None, path: str) -> None:
         """Refuse a Host that is not served here: 421, the request went to the wrong server (RFC 9110, 15.5.20).
 
@@ -202,10 +207,9 @@ class Admission:
             room = room_name(path)
         except RoomNameError as error:
             raise Refusal(400, Outcome.MALFORMED, str(error)) from None
-        matched = self._templates.match(room)
-        if matched is None:
+        template = self.template_of(room)
+        if template is None:
             raise self._no_room()
-        template = self._by_name[matched.name]
         verdict = template.origins.judge(origin, host=host, scheme=scheme, site=site)
         if not verdict.is_allowed and template.origins.enforce:
             raise _origin_refusal(origin, room, template, verdict)

@@ -1,0 +1,130 @@
+"""``/api/v1/members`` and ``/api/v1/members/{member_id}``: who is in a room, and how one is sent away."""
+
+from __future__ import annotations
+
+import time
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Protocol, cast
+
+from falcon import HTTPNotFound
+
+from roomcast.api import intake
+from roomcast.api.answers import say
+from roomcast.api.keys import Scope
+from roomcast.api.models import Closed, MemberInfo, Members, MembersQuery, Nothing
+from roomcast.api.turns import Slices
+from roomcast.relay.member import Member
+from roomcast.relay.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from falcon import Request, Response
+
+    from roomcast.api.directory import Directory
+    from roomcast.api.guard import Guard
+    from roomcast.relay.hub import Hub
+    from roomcast.relay.room import Room
+
+
+class Connection(Member, Protocol):
+    """What is asked of a member beside what its room asks."""
+
+    @property
+    def dialect(self) -> str:
+        """What it speaks."""
+
+    joined_s: float
+    """When it came, by the clock that never goes back."""
+
+
+class MembersOfRoom:
+    """``/api/v1/members``: who is in a room.
+
+    Args:
+        guard: Lets readers in.
+        hub: The rooms.
+        directory: Which rooms there may be.
+        clock: The one by which members note when they came.
+    """
+
+    def __init__(
+        self, guard: Guard, hub: Hub, directory: Directory, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._guard = guard
+        self._hub = hub
+        self._directory = directory
+        self._clock = clock
+
+    def on_get(self, request: Request, response: Response) -> None:
+        """List some of them, those first who came first."""
+        self._guard.require(request, Scope.READ)
+        query = intake.query(request, MembersQuery)
+        self._directory.find(query.room)
+        # One more than is told, to know whether there is one.
+        members = nsmallest(query.limit + 1, self._wanted(query), key=_number)
+        page = members[: query.limit]
+        say(
+            response,
+            Members(
+                members=[self._info(query.room, member) for member in page],
+                next=page[-1].id if len(members) > query.limit else None,
+            ),
+        )
+
+    def _wanted(self, query: MembersQuery) -> Iterator[Connection]:
+        room = self._hub.rooms.get(query.room)
+        epoch, _, number = (query.after or "").partition(".")
+        # Whoever had a number in another life of the relay has none in this.
+        after = int(number) if epoch == self._hub.epoch else 0
+        slices = Slices()
+        for member in [] if room is None else connections(room):
+            if _number(member) > after and query.subject in (None, member.subject):
+                yield member
+            slices.end()
+
+    def _info(self, name: str, member: Connection) -> MemberInfo:
+        room = self._hub.rooms.get(name)
+        return MemberInfo(
+            id=member.id,
+            subject=member.subject,
+            dialect=member.dialect,
+            age_s=round(self._clock() - member.joined_s, 3),
+            laggard=room is not None and member in room.laggards,
+        )
+
+
+class OneMember:
+    """``/api/v1/members/{member_id}``: its end."""
+
+    def __init__(self, guard: Guard, hub: Hub) -> None:
+        self._guard = guard
+        self._hub = hub
+
+    def on_delete(self, request: Request, response: Response, member_id: str) -> None:
+        """Send a member away, wherever it is, behind all that it is owed."""
+        self._guard.require(request, Scope.ADMIN)
+        intake.query(request, Nothing)
+        member = self._find(member_id)
+        if member is None or not member.is_in_room:
+            raise HTTPNotFound(description="there is no member of this id: it has left, or never was")
+        member.dismiss(Reason.KICKED)
+        say(response, Closed(members=1))
+
+    def _find(self, wanted: str) -> Connection | None:
+        slices = Slices()
+        for room in list(self._hub.rooms.values()):
+            for member in connections(room):
+                if member.id == wanted:
+                    return member
+                slices.end()
+        return None
+
+
+def connections(room: Room) -> list[Connection]:
+    """Return all who are in a room, as this door sees them: they all are connections of this relay."""
+    return cast("list[Connection]", room.members())
+
+
+def _number(member: Connection) -> int:
+    return int(member.id.rpartition(".")[2])

@@ -1,0 +1,260 @@
+"""What the API is asked and what it answers, field by field: the schemas of ``/openapi.json`` are made of these.
+
+The docstring below a field is its description. Queries and bodies are closed: what
+is not known is refused. Answers may grow, so whoever reads them skips what it does
+not know.
+"""
+
+import base64
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# What is listed at once, where nothing is said and at most.
+LIMIT: Final = 100
+LIMIT_MAX: Final = 1_000
+# Of one batch. Its bytes are bounded by [admin] body_max_bytes, but a message without any costs something, too.
+BATCH_MAX: Final = 10_000
+
+# What policies.templates asks of a name, for the reader; it is checked there.
+_NAME: Final = r"^(?:/(?!\.{1,2}(?:/|$))[^/\\\u0000-\u001f\u007f-\u009f]+)+$"
+_BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+
+RoomName = Annotated[
+    str, Field(min_length=2, max_length=255, examples=["/rooms/lobby"], json_schema_extra={"pattern": _NAME})
+]
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+MemberId = Annotated[str, Field(pattern="^[a-z0-9]+\\.[0-9]{1,18}$", examples=["k7c2m9qa.3"])]
+Position = Annotated[str, Field(pattern="^[a-z0-9]+:[0-9]{1,18}$", examples=["k7c2m9qa:41"])]
+Subject = Annotated[str, Field(min_length=1, max_length=1_024, examples=["alice"])]
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class Nothing(_Given):
+    """No parameters."""
+
+
+# --- queries
+
+
+class RoomQuery(_Given):
+    """Which room."""
+
+    room: RoomName
+    """The room's name: the path of its URL, decoded once and then percent-encoded as any value of a query is."""
+
+
+class RoomsQuery(_Given):
+    """Which rooms."""
+
+    prefix: Annotated[str, Field(max_length=255)] = ""
+    """With what their names begin."""
+    limit: Limit = LIMIT
+    """How many at once."""
+    after: Annotated[str, Field(max_length=255)] = ""
+    """The ``next`` of the answer before."""
+
+
+class MembersQuery(RoomQuery):
+    """Which members of a room."""
+
+    subject: Subject | None = None
+    """Only those whose token has this ``sub``."""
+    limit: Limit = LIMIT
+    """How many at once."""
+    after: MemberId | None = None
+    """The ``next`` of the answer before."""
+
+
+class MessagesQuery(RoomQuery):
+    """Which messages of a room."""
+
+    limit: Limit = LIMIT
+    """How many at once."""
+    after: Position | None = None
+    """``epoch:offset`` of the last message that is known already. Without: from the oldest that is kept."""
+
+
+# --- messages, as they are sent
+
+
+def _one_of_two(schema: dict[str, Any]) -> None:
+    """Say what no schema of a field can: one of the two is there, and neither has a default."""
+    schema["oneOf"] = [{"required": ["text"]}, {"required": ["base64"]}]
+    for name in ("text", "base64"):
+        del schema["properties"][name]["default"]
+
+
+class Payload(_Given):
+    """A text or bytes: one of the two."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_two)
+
+    text: str = ""
+    """A text message."""
+    base64: Annotated[str, Field(pattern=_BASE64)] = ""
+    """A binary message, as RFC 4648, section 4, writes bytes, with its padding."""
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is bytes."""
+        return "base64" in self.model_fields_set
+
+    def data(self) -> bytes:
+        """Return the message's bytes.
+
+        Raises:
+            ValueError: If there is both, or neither.
+        """
+        if ("text" in self.model_fields_set) == self.is_binary:
+            raise ValueError('a message has either "text" or "base64"')
+        return base64.b64decode(self.base64) if self.is_binary else self.text.encode()
+
+
+class Addressed(Payload):
+    """A message, and the room that it is for."""
+
+    room: RoomName
+    """The room's name, decoded."""
+
+
+class Batch(_Given):
+    """Messages for any number of rooms. Those for one room are sent in this order."""
+
+    messages: Annotated[list[Addressed], Field(min_length=1, max_length=BATCH_MAX)]
+    """All of them are checked before the first is sent."""
+
+
+class Revocation(_Given):
+    """Whose tokens are worth nothing any more."""
+
+    subject: Subject
+    """The ``sub`` of their tokens."""
+    ttl_s: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
+    """For how many seconds its tokens are refused, at least as long as one of them lasts. Without: a day."""
+
+
+# --- answers
+
+
+class Published(_Told):
+    """What became of a message."""
+
+    epoch: str
+    """The relay's, under which the offset counts."""
+    offset: int
+    """The message's place in its room."""
+    local_members: int
+    """How many members the room has on this relay."""
+
+
+class PublishedBatch(_Told):
+    """What became of many."""
+
+    epoch: str
+    """The relay's, under which the offsets count."""
+    offsets: list[int | None]
+    """The place of each in its room, in the order of the request. null: its room could not be opened any more."""
+
+
+class RoomInfo(_Told):
+    """A room that is open."""
+
+    name: str
+    template: str
+    """The name of its template."""
+    members: int
+    laggards: int
+    """How many of the members are behind."""
+    head: int
+    """The offset of its newest message."""
+    history_messages: int
+    """How many messages it keeps for those who come later."""
+    history_bytes: int
+    """How much those are, and 256 bytes for each."""
+
+
+class Rooms(_Told):
+    """Rooms by name."""
+
+    epoch: str
+    rooms: list[RoomInfo]
+    next: str | None
+    """To be sent as ``after`` for more; null: these were the last."""
+
+
+class MemberInfo(_Told):
+    """A connection in a room."""
+
+    id: str
+    subject: str | None
+    """The ``sub`` of its token."""
+    dialect: str
+    """What it speaks."""
+    age_s: float
+    """For how many seconds it has been there."""
+    laggard: bool
+    """Whether it is behind."""
+
+
+class Members(_Told):
+    """Members by age, the oldest first."""
+
+    members: list[MemberInfo]
+    next: str | None
+    """To be sent as ``after`` for more; null: these were the last."""
+
+
+class MessageInfo(_Told):
+    """A message that its room keeps. It has a text, or bytes as base64."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    offset: int
+    time_ms: int
+    """When it was published, in milliseconds since 1970."""
+    sender: Annotated[str | None, Field(alias="from")]
+    """The member that sent it; null: it came in by this API."""
+    subject: str | None = None
+    """Who that was, as its token says."""
+    text: str | None = None
+    base64: str | None = None
+
+
+class Messages(_Told):
+    """What a room keeps, the oldest first."""
+
+    epoch: str
+    head: int | None
+    """The offset of the newest message of this room; null: it is not open, and keeps nothing."""
+    gap: Literal["epoch", "offset"] | None
+    """Why messages may be missing between ``after`` and the first of these: it is of another life of the relay, or
+    what came next is not kept any more. null: none are."""
+    messages: list[MessageInfo]
+    next: str | None
+    """To be sent as ``after`` for what comes next; null: the room is not open."""
+
+
+class Closed(_Told):
+    """Who was sent away."""
+
+    members: int
+
+
+class Problem(_Told):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str
+    """about:blank: the status says it all."""
+    title: str
+    """The status in words."""
+    status: int
+    detail: str
+    """The rule that was broken, and nothing of the request."""

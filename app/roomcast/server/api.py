@@ -1,0 +1,88 @@
+"""Who may use the API, and what it is let do, made of the settings."""
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from roomcast.api.app import Access
+from roomcast.api.directory import Terms
+from roomcast.api.guard import Guard
+from roomcast.api.keys import Holder, KeyFile, Keyring, Scope
+from roomcast.api.revocations import Revoker
+from roomcast.logs import Journal
+from roomcast.policies.hosts import PrivateHosts
+from roomcast.relay.counters import TemplateCounters
+from roomcast.relay.hub import Hub
+from roomcast.settings import Settings
+from roomcast.transport.admission import Admission, RoomTemplate
+
+
+def build_keyring(settings: Settings, journal: Journal) -> Keyring:
+    """Read the keys that the settings name.
+
+    Raises:
+        ValueError: Naming the file and the rule it breaks.
+    """
+    files = [KeyFile(Holder(of.name, frozenset(map(Scope, of.scopes))), of.file) for of in settings.api_keys]
+    return Keyring(settings.admin.api_key, files, journal)
+
+
+def build_access(
+    settings: Settings,
+    *,
+    keyring: Keyring,
+    hub: Hub,
+    admission: Admission,
+    revoker: Revoker,
+    is_local: Callable[[], bool],
+) -> Access:
+    """Return what the API may do, and for whom.
+
+    Args:
+        settings: The relay's.
+        keyring: From ``build_keyring``.
+        hub: The rooms.
+        admission: The templates.
+        revoker: Who knows whose token is whose.
+        is_local: Whether the private door can be reached from its own machine only.
+
+    Raises:
+        ValueError: Naming a host that is none.
+    """
+    guard = Guard(keyring, PrivateHosts(settings.admin.hosts), is_local)
+    reported = frozenset(settings.limits.report_only)
+    terms = {
+        template.name: _terms(template, hub.add_template(template.name), reported) for template in admission.templates
+    }
+
+    def terms_of(room: str) -> Terms | None:
+        template = admission.template_of(room)
+        return terms[template.name] if template else None
+
+    return Access(guard, terms_of, revoker)
+
+
+def check_api(settings: Settings) -> None:
+    """Find out whether the API could be built of these settings.
+
+    Raises:
+        ValueError: If not, naming the value and the rule it breaks.
+    """
+    build_keyring(settings, Journal(lambda _: None))
+    PrivateHosts(settings.admin.hosts)
+
+
+def is_loopback(address: tuple[str, int] | str) -> bool:
+    """Return whether a door at this address is reached from its own machine only; the path of a socket is."""
+    return isinstance(address, str) or ip_address(address[0]).is_loopback
+
+
+def _terms(template: RoomTemplate, counters: TemplateCounters, reported: frozenset[str]) -> Terms:
+    # A limit that is only reported refuses nobody, and whom it would have refused knows it from its own log.
+    return Terms(
+        template=template.name,
+        rules=template.rules,
+        counters=counters,
+        message_max_bytes=template.message_max_bytes,
+        messages_per_s=0 if "messages_per_s" in reported else template.messages_per_s,
+        bytes_per_s=0 if "bytes_per_s" in reported else template.bytes_per_s,
+    )

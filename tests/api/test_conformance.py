@@ -1,0 +1,69 @@
+"""The API is what its document says: schemathesis makes up requests, good and bad, and judges each answer by it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from schemathesis.generation import GenerationMode
+
+from roomcast.api.idempotency import HEADER
+from roomcast.api.openapi import document
+from roomcast.policies.templates import ROOM_NAME_MAX_BYTES
+from tests.api.calls import KEY, WITH_KEY, Caller
+from tests.running import Relay
+from tests.running import settings as relay_settings
+from tests.transport.rooms import rooms
+
+EXAMPLES = 30
+"""Made up for each operation, half of them good: a few seconds in all."""
+
+_FOUND: Any = schemathesis.openapi.from_dict(document()).get_all_operations()
+OPERATIONS = [found.ok() for found in _FOUND]
+
+QUERY_MAX_BYTES = 7_000
+"""A request line has 8 KiB."""
+
+_NUMBER = count()
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[Relay]:
+    """A relay with rooms of which some are open, and without rates: nobody waits for the next example."""
+    running = Relay(relay_settings(WITH_KEY + rooms(history_messages=10)))
+    for name in ("lobby", "other"):
+        Caller(running).say("hello", f"/rooms/{name}")
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_answers_are_those_that_the_document_foresees(operation: Any, relay: Relay) -> None:
+    assert isinstance(relay.server.private_address, tuple)
+    host, port = relay.server.private_address
+    cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
+
+    # The same ones in each run: what is found should be found by whoever has caused it.
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=cases)
+    def judge(case: Any) -> None:
+        stay_within_what_no_schema_can_say(case)
+        case.call_and_validate(base_url=f"http://{host}:{port}", headers={"Authorization": f"Bearer {KEY}"})
+
+    judge()
+
+
+def stay_within_what_no_schema_can_say(case: Any) -> None:
+    """Leave out what is too long as a whole, and let no two requests share a key: all is refused, and rightly."""
+    assume(len(urlencode(case.query or {}, doseq=True)) < QUERY_MAX_BYTES)
+    assume(len(str((case.query or {}).get("room", "")).encode()) <= ROOM_NAME_MAX_BYTES)
+    key = (case.headers or {}).get(HEADER)
+    if isinstance(key, str) and re.fullmatch("[!-~]{1,255}", key):
+        case.headers[HEADER] = f"made-up-{next(_NUMBER)}"
