@@ -69,7 +69,13 @@ def run_figure(figure: Figure, rounds: int, seconds: float) -> report.Samples:
 
 def summary(figure: Figure, sample: Sample) -> str:
     """Return the values that the figure is about, and the rate, in one line."""
-    keys = [*dict.fromkeys(bound.value for bound in figure.bounds), "deliveries_per_s", "server_cpu", "p99_us"]
+    keys = [
+        *dict.fromkeys(bound.value for bound in figure.bounds),
+        "deliveries_per_s",
+        "published_per_s",
+        "server_cpu",
+        "p99_us",
+    ]
     return "  ".join(f"{key}={sample[key]:,.2f}" for key in keys if key in sample)
 
 

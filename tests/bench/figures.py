@@ -11,6 +11,8 @@ what was promised; it is never a reason to change a bound without saying so.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.bench.apiload import KEY
+
 Configuration = Mapping[str, Mapping[str, object]]
 """Sections of ``roomcast.toml``; the section ``room`` is the one room template."""
 
@@ -51,6 +53,8 @@ SERVED: Configuration = {
 SERVED_DEFLATED: Configuration = {**SERVED, "deflate": {"enabled": True}}
 SKIPPING: Configuration = {**SERVED, "room": {**_ROOM, "overflow": "skip"}}
 
+PUBLISHED: Configuration = {**SERVED, "admin": {"api_key": KEY}}
+
 LAG_MAX_KIB = 4096
 SEND_BUFFER_KIB = 64
 
@@ -62,11 +66,13 @@ class Entry:
     label: str
     server: str
     load: str
-    """Options of wsload."""
+    """Options of the generator."""
     configuration: Configuration
     """For Roomcast alone; the others have no file."""
     is_tls: bool = False
     """Whether the generator speaks TLS."""
+    is_api: bool = False
+    """Whether the generator is apiload, which publishes over HTTP, and not wsload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,11 @@ def _fan_out(name: str, title: str, load: str, *, floor: float | None, bun: floa
 def _fan_out_over_tls(name: str, title: str, load: str, *, bun: float) -> Figure:
     entries = tuple(Entry(server, server, load, OVER_TLS, is_tls=True) for server in ("roomcast", "bun-tls"))
     return Figure(name, title, entries, (Bound("cpu_us_per_delivery", "roomcast", bun, "bun-tls"),))
+
+
+def _published(name: str, title: str, load: str, *, at_most_us: float) -> Figure:
+    bounds = (Bound("cpu_us_per_message", "roomcast", at_most_us),)
+    return Figure(name, title, (Entry("roomcast", "roomcast", load, PUBLISHED, is_api=True),), bounds)
 
 
 def _alone(name: str, title: str, load: str, configuration: Configuration, *bounds: Bound) -> Figure:
@@ -153,6 +164,9 @@ FIGURES = (
         ),
         tuple(Bound("kib_per_connection", label, 2.0) for label in ("roomcast", "deflate agreed")),
     ),
+    # 2,500 and 50,000 a second on one core.
+    _published("api-publish", "publishing over HTTP, one message a request", "-c 16", at_most_us=400),
+    _published("api-batch", "publishing over HTTP, 1,000 messages a request", "-c 2 -b 1000", at_most_us=20),
     _alone(
         "handshake",
         "server CPU per accepted handshake, all policies on",

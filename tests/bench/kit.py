@@ -7,6 +7,7 @@ grows by megabytes, and too seldom to be felt by what is measured.
 import json
 import re
 import subprocess
+import sys
 import threading
 import urllib.request
 from pathlib import Path
@@ -35,9 +36,11 @@ def measure(entry: Entry, seconds: float) -> Sample:
         UnavailableError: If the server cannot run here.
         CalledProcessError: If the generator was refused or cut off.
     """
-    generator = build("wsload", is_tls=entry.is_tls)
+    generator = [] if entry.is_api else [str(build("wsload", is_tls=entry.is_tls))]
     with running(entry.server, entry.configuration) as server, Watch(server) as watch:
-        command = ["taskset", "-c", _GENERATOR_CORE, str(generator), "-p", str(server.port), "-x", str(server.pid)]
+        if entry.is_api:
+            generator = [sys.executable, "-m", "tests.bench.apiload", "-a", str(server.admin_port)]
+        command = ["taskset", "-c", _GENERATOR_CORE, *generator, "-p", str(server.port), "-x", str(server.pid)]
         result = subprocess.run(
             [*command, "-d", str(seconds), *entry.load.split()],
             stdout=subprocess.PIPE,

@@ -198,9 +198,12 @@ def running(server: str, configuration: Configuration) -> Iterator[Running]:
         configuration = {**configuration, "tls": {"certificate": str(files.certificate), "key": str(files.key)}}
     admin_port = _free_port()
     # A goodbye spread over seconds is not what is measured here.
-    doors: Configuration = {"server": {"port": port, "drain_s": 0}, "admin": {"port": admin_port}}
+    doors: Configuration = {
+        "server": {"port": port, "drain_s": 0},
+        "admin": {"port": admin_port, **configuration.get("admin", {})},
+    }
     with TemporaryDirectory() as directory:
         path = Path(directory, "roomcast.toml")
-        path.write_text(toml({**doors, **configuration}), encoding="utf-8")
+        path.write_text(toml({**configuration, **doors}), encoding="utf-8")
         with _process([sys.executable, "-m", "roomcast", "serve", "--config", str(path)], port) as process:
             yield Running(process.pid, port, admin_port)

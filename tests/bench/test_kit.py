@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import servers
-from tests.bench.figures import BARE, Entry
+from tests.bench.figures import BARE, PUBLISHED, Entry
 from tests.bench.kit import measure
 from tests.bench.servers import toml
 
@@ -19,6 +19,15 @@ def test_floor_relays_to_every_member(tmp_path: Path, monkeypatch: pytest.Monkey
     assert sample["deliveries_per_s"] == pytest.approx(4 * sample["published_per_s"], rel=0.1)
     assert sample["deliveries_per_s"] > 0
     assert sample["cpu_us_per_delivery"] > 0
+
+
+def test_relay_is_published_to_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "CACHE", tmp_path)
+
+    sample = measure(Entry("roomcast", "roomcast", "-c 2 -r 2 -b 10", PUBLISHED, is_api=True), seconds=0.2)
+
+    assert sample["published_per_s"] > 0
+    assert sample["cpu_us_per_message"] > 0
 
 
 def test_configuration_is_written_as_toml() -> None:
