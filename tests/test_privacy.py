@@ -12,6 +12,7 @@ import pytest
 
 from roomcast.logs import console_line, json_line, render
 from tests.api.calls import KEY
+from tests.event_source import open_stream
 from tests.processes import RelayProcess, relay_process
 from tests.running import Serve, ask, ask_admin
 from tests.tokens import SECRET, signer
@@ -58,6 +59,9 @@ def requests_with_secrets() -> Iterator[bytes]:
     for refused in ("Origin: https://evil.example", "Origin: null", "Sec-WebSocket-Key: again", "Content-Length: 1"):
         yield rfc6455_head(LOBBY + query, refused, *header_lines())
         yield hixie76_head(LOBBY + query, refused, *header_lines()) + KEY3
+    yield get(LOBBY + query, "Accept: text/event-stream", f"Last-Event-ID: {secret()}", *header_lines())
+    asked = ("Origin: https://evil.example", "Access-Control-Request-Method: GET", f"Accept: {secret()}")
+    yield get(LOBBY + query, *asked, *header_lines()).replace(b"GET", b"OPTIONS", 1)
     yield from malformed_heads()
 
 
@@ -112,6 +116,11 @@ def chat_in_secret(address: Address) -> None:
             old = shake_hands_hixie76(wire, f"{LOBBY}?{secret()}", *header_lines())
             wire.send(b"\x00" + said + b"\xff\x01" + said + b"\xff" + bytes_)
             old.read_goodbye()
+    with connect(address) as wire:
+        stream = open_stream(wire, f"{LOBBY}?{secret()}", *header_lines())
+        # More than is borne behind a request.
+        wire.send(said * 20_000)
+        stream.told("goodbye")
 
 
 def tokens_in_secret() -> Iterator[bytes]:

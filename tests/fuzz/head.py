@@ -5,8 +5,9 @@
 * What is kept is one head, within its limit.
 * Of a head that is accepted, three other parsers see the same target, headers
   and end, or refuse it for a reason that ``READINGS`` lists.
-* What the door asks next never fails otherwise: dialect, room, Host, Origin;
-  and a 101 has just the lines it should have, whatever the headers hold.
+* What the door asks next never fails otherwise: dialect, room, Host, Origin, position;
+  and a 101, or the head of an event stream, has just the lines it should have, whatever
+  the headers hold.
 * All of it takes no time, of a header of 10 KiB too: nobody else is served
   meanwhile. (A timeout is a finding.)
 """
@@ -20,12 +21,15 @@ from typing import Final, NamedTuple
 from roomcast.policies.hosts import ServedHosts
 from roomcast.policies.origins import OriginPolicy, how_to_allow, spelled
 from roomcast.policies.templates import RoomNameError, room_name
+from roomcast.protocol import cors, event_stream
 from roomcast.protocol.deflate import negotiate
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise
 from roomcast.protocol.hixie76 import KEY3_SIZE, challenge_response
 from roomcast.protocol.http import GET_AND_OPTIONS, HeadDecoder, response
 from roomcast.protocol.request import Request
+from roomcast.transport.admission import Refusal as Refused
+from roomcast.transport.streaming import wish_of
 from tests.fuzz import script
 from tests.fuzz.bounds import check_words, kept_bytes
 from tests.fuzz.readers import READERS, Reading, Refusal, reading
@@ -159,6 +163,25 @@ def check_entrance(request: Request, rest: bytes) -> None:
         return
     if dialect is not None:
         check_acceptance(request, dialect, rest)
+    else:
+        check_stream(request)
+
+
+def check_stream(request: Request) -> None:
+    """Make sure that the head of an event stream, and the answer to a preflight, have their lines and no others."""
+    event_stream.is_wanted(request)
+    _POLICY.judge(request.origin, host=request.host, scheme=None, site=request.get("sec-fetch-site"))
+    with suppress(Refused):
+        wish_of(request)
+    answers = [(event_stream.accept(cors.may_read(request.origin)), 7)]
+    if cors.is_preflight(request):
+        assert request.method == "OPTIONS", "a preflight by another method"
+        answers.append((response(204, cors.may_ask(request.origin, with_credentials=True)), 7))
+    for answer, lines_max in answers:
+        _, *lines, end, nothing = answer.split(b"\r\n")
+        assert end == nothing == b"", "an answer without its end"
+        assert len(lines) <= lines_max, "an answer with a header too many"
+        assert all(_LINE.fullmatch(line) for line in lines), "an answer with a line that is no header"
 
 
 def check_acceptance(request: Request, dialect: Dialect, rest: bytes) -> None:
