@@ -11,7 +11,10 @@ import pytest
 from gevent.event import Event
 
 from roomcast.api.app import create_app
+from roomcast.api.door import PrivateDoor
 from roomcast.api.wsgi import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX, Patience
+from roomcast.settings import AdminSettings
+from roomcast.transport.listener import bind
 from tests.api.visit import Connect, OpenDoor, ask, greet, read_all, send
 from tests.diary import Diary
 from tests.idle import idle_access, idle_counters, idle_hub
@@ -259,6 +262,29 @@ def test_head_at_its_bounds_is_served(connect: Connect, open_door: OpenDoor) -> 
     client.sendall(b"GET / HTTP/1.1\r\n" + lines + padding + b"\r\n")
 
     assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_answer_leaves_in_one_piece(connect: Connect, open_door: OpenDoor) -> None:
+    client = connect(open_door(greet))
+    client.setsockopt(native.IPPROTO_TCP, native.TCP_NODELAY, 1)
+    for _ in range(20):
+        client.sendall(START + b"\r\n")
+
+        assert client.recv(65_536).endswith(b"\r\n\r\nhello\n")
+
+
+def test_door_is_told_how_long_a_body_may_be(connect: Connect, diary: Diary) -> None:
+    door = PrivateDoor(bind("127.0.0.1", 0), echo_length, diary.journal, body_max_bytes=3)
+    door.start()
+    head = START + b"Connection: close\r\nContent-Length: %d\r\n\r\n"
+
+    assert send(connect(door), head % 3 + b"abc").endswith(b"\r\n\r\n3")
+    assert b"a body may have body_max_bytes = 3" in send(connect(door), head % 4 + b"abcd")
+    door.stop()
+
+
+def test_body_that_is_longest_by_default_is_the_setting_s() -> None:
+    assert AdminSettings().body_max_bytes == BODY_MAX_BYTES
 
 
 def test_body_at_its_bound_is_read(connect: Connect, open_door: OpenDoor) -> None:

@@ -58,3 +58,19 @@ def test_check_reads_the_files_of_keys() -> None:
 
     assert result.exit_code == 2
     assert result.stderr == "roomcast: [tokens] keys: missing.pem cannot be read: No such file or directory\n"
+
+
+def test_check_reads_the_files_of_api_keys_and_shows_no_key(tmp_path: Path) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    (tmp_path / "keys").write_text(key)
+    table = f'api_keys=[{{"name": "backend", "file": "{tmp_path}/keys", "scopes": ["read"]}}]'
+
+    good = run("check", "--set", table, "--set", f"admin.api_key={key[::-1]}")
+    (tmp_path / "keys").write_text(key[1:])
+    bad = run("check", "--set", table)
+
+    assert (good.exit_code, bad.exit_code) == (0, 2)
+    assert "(hidden)" in good.output
+    assert f'api_keys "backend": {tmp_path}/keys line 1 is shorter than 32 characters' in bad.output
+    assert key[1:] not in bad.output
+    assert key[::-1] not in good.output

@@ -202,7 +202,7 @@ ApiKey = Annotated[str, AfterValidator(check_api_key)]
 Scope = Literal["publish", "read", "admin"]
 Scopes = Annotated[tuple[Scope, ...], BeforeValidator(parse_list), AfterValidator(check_distinct), Field(min_length=1)]
 # Below 64 KiB a message of the usual limit would not fit; all connections of the door may bring such a body at once.
-BodySize = Annotated[int, Field(ge=65_536, le=64 << 20)]
+BodySize = Annotated[int, Field(ge=65_536, le=16 << 20)]
 
 TemplateName = Annotated[str, AfterValidator(check_template_name)]
 TemplatePath = Annotated[str, AfterValidator(check_template_path)]
