@@ -314,6 +314,23 @@ def reader_behind_and_what_it_misses(relay: Relay) -> Iterator[None]:
         pass
 
 
+def newcomer_to_the_past_and_one_where_memory_is_tight(relay: Relay) -> Iterator[None]:
+    publisher = relay.join()
+    _, sent = stall(relay, publisher)
+    newcomer = relay.join(f"{LOBBY}?history=1")
+    assert newcomer.hear() == numbered(sent - 1)
+    newcomer.close()
+    yield
+    hub = relay.server.hub
+    while not relay.call(lambda: hub.budget.is_tight):
+        publisher.say(numbered(sent))
+        sent += 1
+        relay.until(lambda: hub.templates["rooms"].received_text == sent and hub.rooms[LOBBY].pending_bytes == 0)
+    check_refused(relay, 503, rfc6455_head(f"{LOBBY}?history=1"))
+    # Who wants nothing of the past costs nothing.
+    relay.join()
+
+
 def reported(limit: str, limits: str, **room: object) -> str:
     """Return the TOML of a relay that only reports this limit, with a room that echoes and believes its proxies."""
     proxies = '[server]\ntrusted_proxies = ["127.0.0.1"]\n'
@@ -417,6 +434,12 @@ CASES = [
         "closed",
         rooms() + "[limits]\nlag_total_max_bytes = 1_048_576",
         reader_behind_and_too_far_behind,
+    ),
+    Case(
+        "lag_total_max_bytes",
+        "refused",
+        rooms(history_messages=1) + "[limits]\nlag_total_max_bytes = 2_097_152",
+        newcomer_to_the_past_and_one_where_memory_is_tight,
     ),
     Case("lag_max_bytes", "dropped", rooms(lag_max_bytes=131_072, overflow="skip"), reader_behind_and_what_it_misses),
 ]

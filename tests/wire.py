@@ -100,6 +100,10 @@ class Wire:
         del self._unread[:size]
         return data
 
+    def take_unread(self) -> bytes:
+        """Return what has arrived and was not asked for yet."""
+        return self.read(len(self._unread))
+
     def unread(self, data: bytes) -> None:
         """Put back what was read, to be read again."""
         self._unread[:0] = data

@@ -1,11 +1,14 @@
 import pytest
 
+from roomcast.relay.budget import Budget
+from roomcast.relay.log import Log
 from roomcast.relay.message import OVERHEAD_BYTES, Kind
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import PASS_BYTES
 from roomcast.relay.rooms import RoomLimitError
 from roomcast.relay.rules import RoomRules
-from tests.relay.driven_relay import ANGLES, REST_S, Relay
+from roomcast.relay.start import NO_WISH, Gap, Position, Start, Wish
+from tests.relay.driven_relay import ANGLES, EPOCH, REST_S, Relay
 from tests.relay.fake_wire import GOODBYE, FakeMember
 
 # --- rooms open and close
@@ -250,3 +253,200 @@ def test_member_that_cannot_even_be_closed_keeps_nobody_from_it(relay: Relay) ->
     assert [fault for _, fault in relay.faults] == ["a fault of ours", "cannot be closed"]
     assert last.ending is Reason.INTERNAL
     assert relay.hub.rooms == {}
+
+
+# --- newcomers that want what was said before they came
+
+KEEPS = RoomRules(echo=True, history_messages=100)
+
+
+def test_newcomer_is_told_where_it_begins_and_hears_all_from_there(relay: Relay) -> None:
+    room, _ = relay.join("/rooms/a", history_messages=100)
+    for payload in (b"a", b"b"):
+        relay.flush(room, payload)
+    member = FakeMember(ANGLES)
+
+    joined = relay.hub.join("/rooms/a", KEEPS, relay.counters, member, Wish(1))
+    relay.hub.feed(room, member)
+
+    assert joined == (room, Start(1))
+    assert member.offers == []
+    member.is_waiting = False
+    relay.hub.feed(room, member)
+    assert member.offers == [b"<b>"]
+
+
+@pytest.mark.parametrize(("may_miss", "heard"), [(False, b""), (True, b"<a><b>")])
+def test_newcomer_behind_a_gap_hears_nothing_unless_it_may_miss_something(
+    relay: Relay, may_miss: bool, heard: bytes
+) -> None:
+    room, _ = relay.join("/rooms/a", history_messages=100)
+    relay.flush(room, b"a")
+    member = FakeMember(ANGLES)
+    wish = Wish(since=Position("another7", 1), may_miss=may_miss)
+
+    _, start = relay.hub.join("/rooms/a", KEEPS, relay.counters, member, wish)
+    member.is_waiting = False
+    relay.hub.feed(room, member)
+    relay.flush(room, b"b")
+
+    assert start == Start(0, Gap.EPOCH)
+    assert bytes(member.taken) == heard
+
+
+def test_member_that_does_not_listen_hears_nothing_and_may_speak(relay: Relay) -> None:
+    room, listener = relay.join("/rooms/a")
+    silent = FakeMember(ANGLES)
+
+    relay.hub.join("/rooms/a", RoomRules(), relay.counters, silent, is_listening=False)
+    relay.say(room, b"a", silent)
+    relay.loop.end_turn()
+    relay.hub.part(room, silent, Reason.PEER)
+
+    assert (listener.offers, silent.offers, silent.ending) == ([b"<a>"], [], Reason.PEER)
+    assert relay.counters.members == 1
+
+
+def test_who_came_back_is_counted_by_what_it_found(relay: Relay) -> None:
+    for wish in (
+        NO_WISH,
+        Wish(5),
+        Wish(since=Position(EPOCH, 0)),
+        Wish(since=Position(EPOCH, 1)),
+        Wish(since=Position("another7", 0)),
+        Wish(since_s=60),
+    ):
+        relay.join("/rooms/a", wish=wish, history_messages=100)
+
+    assert relay.counters.resumes == {None: 1, Gap.OFFSET: 1, Gap.EPOCH: 1, Gap.TIME: 1}
+
+
+def test_nobody_may_begin_in_the_past_where_memory_is_tight() -> None:
+    relay = Relay(budget=Budget(1_000))
+    relay.join("/rooms/a", history_messages=100)
+    relay.hub.budget.charge_log(Log(), 800)
+
+    assert relay.hub.refusal("/rooms/a", KEEPS, Wish(1)) == "lag_total_max_bytes"
+    assert relay.hub.refusal("/rooms/a", KEEPS, Wish(may_miss=True)) is None
+    assert relay.hub.refusal("/rooms/a", KEEPS) is None
+    with pytest.raises(RoomLimitError, match="limit lag_total_max_bytes is reached"):
+        relay.join("/rooms/a", wish=Wish(1), history_messages=100)
+
+
+# --- what comes in by another door
+
+
+def test_message_of_another_door_goes_to_all_with_the_next_offset(relay: Relay) -> None:
+    room, member = relay.join("/rooms/a")
+    relay.flush(room, b"a")
+
+    published = relay.hub.publish_to("/rooms/a", RoomRules(), relay.counters, Kind.TEXT, b"b")
+    relay.loop.end_turn()
+
+    assert published == (2, 1)
+    assert member.offers == [b"<a>", b"<b>"]
+
+
+def test_message_of_another_door_is_counted_by_kind_and_size(relay: Relay) -> None:
+    for kind, payload in ((Kind.TEXT, b"x" * 64), (Kind.BINARY, b"x" * 65), (Kind.BINARY, b"")):
+        relay.hub.publish_to("/rooms/a", RoomRules(), relay.counters, kind, payload)
+
+    assert (relay.counters.published_text, relay.counters.published_binary) == (1, 2)
+    assert (relay.counters.received_text, relay.counters.received_binary) == (0, 0)
+    assert relay.hub.message_sizes.counts[:3] == [2, 1, 0]
+
+
+def test_message_for_nobody_opens_a_room_only_where_it_is_kept(relay: Relay) -> None:
+    relay.hub.publish_to("/rooms/a", RoomRules(), relay.counters, Kind.TEXT, b"lost")
+    relay.hub.publish_to("/rooms/b", KEEPS, relay.counters, Kind.TEXT, b"kept")
+    relay.loop.end_turn()
+
+    _, member = relay.join("/rooms/b", wish=Wish(5), history_messages=100)
+    member.drain()
+
+    assert list(relay.hub.rooms) == ["/rooms/b"]
+    assert member.offers == [b"<kept>"]
+
+
+def test_message_for_which_no_room_may_be_opened_is_refused() -> None:
+    relay = Relay(rooms_max=1)
+    relay.join("/rooms/a")
+
+    with pytest.raises(RoomLimitError, match="limit rooms_max is reached"):
+        relay.hub.publish_to("/rooms/b", KEEPS, relay.counters, Kind.TEXT, b"hello")
+    assert relay.counters.published_text == 0
+
+
+def test_room_is_busy_that_owes_too_much_and_all_are_where_memory_is_full() -> None:
+    relay = Relay(budget=Budget(1_000))
+    room, _ = relay.join("/rooms/a", pending_max_bytes=OVERHEAD_BYTES + 1)
+    relay.say(room, b"1")
+    just_not = relay.hub.is_busy("/rooms/a")
+    relay.say(room, b"2")
+
+    assert (just_not, relay.hub.is_busy("/rooms/a"), relay.hub.is_busy("/rooms/b")) == (False, True, False)
+    relay.hub.budget.charge_log(Log(), 1_001)
+    assert relay.hub.is_busy("/rooms/b")
+
+
+# --- rooms that are closed
+
+
+def test_room_that_is_closed_says_goodbye_behind_what_it_owes(relay: Relay) -> None:
+    room, member = relay.join("/rooms/a", history_messages=100)
+    relay.flush(room, b"a")
+    relay.say(room, b"b")
+
+    closed = relay.hub.close_room("/rooms/a")
+    relay.loop.run_dry()
+
+    assert (closed, member.dismissed) == (1, Reason.ROOM_CLOSED)
+    assert bytes(member.taken) == b"<a><b>" + GOODBYE
+    assert relay.hub.rooms == {}
+
+
+def test_room_that_is_closed_has_forgotten_what_it_kept(relay: Relay) -> None:
+    room, member = relay.join("/rooms/a", history_messages=100)
+    relay.flush(room, b"a")
+    relay.hub.leave(room, member, Reason.GONE)
+    deserted = list(relay.hub.rooms)
+
+    closed = relay.hub.close_room("/rooms/a")
+    again, _ = relay.join("/rooms/a", history_messages=100)
+
+    assert (deserted, closed) == (["/rooms/a"], 0)
+    assert again.find_start(Wish(since=Position(EPOCH, 0)), EPOCH, 0.0) == Start(1, Gap.OFFSET)
+
+
+def test_room_that_is_closed_in_mid_pass_keeps_nothing_of_it(relay: Relay) -> None:
+    room, members = relay.fill("/rooms/a", 100, cost_s=0.010, history_messages=100)
+    relay.say(room)
+    relay.loop.end_turn()
+    is_flushing = room.is_flushing
+
+    relay.hub.close_room("/rooms/a")
+    relay.loop.run_dry()
+
+    assert is_flushing
+    assert {bytes(member.taken) for member in members} == {b"<hello>" + GOODBYE}
+    assert (relay.hub.rooms, len(relay.hub.histories)) == ({}, 0)
+
+
+def test_room_that_is_not_there_is_not_closed(relay: Relay) -> None:
+    assert relay.hub.close_room("/rooms/a") is None
+
+
+def test_lost_room_keeps_nothing_for_those_who_come_later(relay: Relay) -> None:
+    room, broken = relay.join("/rooms/a", history_messages=100)
+    relay.flush(room, b"a")
+    broken.on_offer = raise_fault
+    relay.say(room, b"x" * PASS_BYTES)
+    relay.say(room, b"y")
+
+    relay.loop.run_dry()
+
+    assert (len(relay.faults), relay.hub.rooms, len(relay.hub.histories)) == (1, {}, 0)
+
+
+def test_all_offsets_count_under_the_broker_s_epoch(relay: Relay) -> None:
+    assert relay.hub.epoch == EPOCH

@@ -133,6 +133,4 @@ class Rooms(dict[str, Room]):
 
     def _settle_those(self, keepers: Iterable[Keeper]) -> None:
         for keeper in keepers:
-            room = self.get(keeper.name)
-            if room is not None:
-                self.settle(room)
+            self.settle(self[keeper.name])
