@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from tests.fuzz import extensions, forwarded, head, hixie76, proxy, rfc6455
+from tests.fuzz import extensions, forwarded, head, hixie76, proxy, rfc6455, token
 
 
 class Target(NamedTuple):
@@ -26,5 +26,6 @@ TARGETS: Final = {
         Target("extensions", extensions.check, extensions.seeds, extensions.WORDS),
         Target("proxy", proxy.check, proxy.seeds),
         Target("forwarded", forwarded.check, forwarded.seeds, forwarded.WORDS),
+        Target("token", token.check, token.seeds, token.WORDS),
     )
 }

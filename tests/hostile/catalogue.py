@@ -23,6 +23,7 @@ from tests.hostile import (
     heads_streams,
     heads_targets,
     heads_tls,
+    heads_tokens,
     heads_upgrades,
 )
 from tests.hostile.cases import Case
@@ -47,6 +48,7 @@ GROUPS: Final[dict[str, list[Case]]] = {
         frames_deflate,
         heads_proxies,
         heads_tls,
+        heads_tokens,
         behaviours_ends,
         behaviours_crowds,
     )

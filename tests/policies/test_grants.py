@@ -66,8 +66,9 @@ def test_word_that_is_no_action_makes_the_token_useless(word: object) -> None:
         actions_of(["publish", word])
 
 
-def test_in_an_open_room_a_bearer_may_do_what_anybody_may() -> None:
-    given = grant(actions=[]).with_all_actions()
+@pytest.mark.parametrize("is_open", [False, True])
+def test_inside_a_bearer_may_do_what_it_could_and_in_an_open_room_what_anybody_may(is_open: bool) -> None:
+    given = grant("/rooms/lobby", actions=["publish"]).inside(may_do_all=is_open)
 
-    assert given.actions == frozenset(Action)
-    assert (given.subject, given.expires_s, given.issued_s) == ("alice", 2.0, 1.0)
+    assert given.actions == (frozenset(Action) if is_open else {Action.PUBLISH})
+    assert (given.subject, given.rooms, given.expires_s, given.issued_s) == ("alice", (), 2.0, 1.0)

@@ -216,15 +216,18 @@ def test_member_that_was_warned_and_one_that_is_about_to_be_are_revoked_as_well(
     assert ada.heard == [20_000, "revoked"]
 
 
-def test_subject_that_is_given_up_is_told_to_the_operator_without_its_name() -> None:
+def test_revocation_is_told_to_the_log_without_a_name() -> None:
     club = Club(entries_max=1)
+    club.enter(1100)
     club.holders.revoke("alice")
 
     club.holders.revoke("bob", ttl_s=60)
 
-    [record] = club.diary.finish()
-    assert (record["event"], record["level"]) == ("revocation given up", "warning")
-    assert "alice" not in str(record)
+    first, given_up, second = club.diary.finish()
+    assert (first["event"], first["members"], first["for_s"]) == ("tokens revoked", 1, 86_400)
+    assert (given_up["event"], given_up["level"]) == ("revocation given up", "warning")
+    assert (second["event"], second["members"], second["for_s"]) == ("tokens revoked", 0, 60)
+    assert "alice" not in str([first, given_up, second])
 
 
 @pytest.mark.parametrize("is_started", [False, True])

@@ -30,6 +30,9 @@ class Action(StrEnum):
     PUBLISH = "publish"
 
 
+_ALL = frozenset(Action)
+
+
 class TokenFault(StrEnum):
     """Why a token opens nothing: the label ``outcome`` of ``roomcast_tokens_total``."""
 
@@ -93,9 +96,13 @@ class Grant:
         """Say whether this room is among its own; a name as ``templates.room_name`` returns it."""
         return any(pattern.match(room) for pattern in self.rooms)
 
-    def with_all_actions(self) -> Grant:
-        """Return it as it holds in a room that is open to all: its bearer may do there what anybody may."""
-        return replace(self, actions=frozenset(Action))
+    def inside(self, *, may_do_all: bool) -> Grant:
+        """Return it as a member holds it, who is in its room: which others it opens takes a KiB each, and is forgotten.
+
+        Args:
+            may_do_all: Whether its room is open to all, so that its bearer may do there what anybody may.
+        """
+        return replace(self, rooms=(), actions=_ALL if may_do_all else self.actions)
 
 
 def room_patterns(paths: Sequence[object]) -> tuple[Templates, ...]:

@@ -112,6 +112,8 @@ class TokenHolders:
         if self._revocations.add(subject, now_s=now_s, ttl_s=ttl_s):
             self._journal.warning("revocation given up", hint="too many subjects are revoked: shorten their time")
         revoked = [member for member in self._seconds if self._is_revoked(member.grant, subject, now_s)]
+        # Without the subject: it is somebody's name.
+        self._journal.info("tokens revoked", members=len(revoked), for_s=round(ttl_s))
         self._queue.extend((member, Reason.REVOKED) for member in revoked)
         self._serve()
         return len(revoked)

@@ -77,7 +77,7 @@ class Authenticator:
         except TokenError as error:
             raise self._refusal(error, admitted) from None
         self._counters.tokens["accepted"] += 1
-        return grant if is_asked_for else grant.with_all_actions()
+        return grant.inside(may_do_all=not is_asked_for)
 
     def check(self, grant: Grant, admitted: Admitted) -> None:
         """Refuse a token whose subject was revoked, perhaps since it was verified. Raises Refusal."""
