@@ -24,7 +24,7 @@ TRIES_MAX = 12
 FIRST_WAIT_S = 0.5
 ANSWER_MAX_BYTES = 1 << 20
 
-OK, CONFLICT, TOO_LARGE = 200, 409, 413
+OK, CONFLICT, TOO_LARGE, TOO_MANY = 200, 409, 413, 429
 
 
 class RefusedError(Exception):
@@ -85,6 +85,7 @@ class Publisher:
         self._has_been_answered = False
         # Whether the connection has carried a request before, and so may have been closed for being idle.
         self._is_used = False
+        self._is_paced = False
 
     def close(self) -> None:
         """Close the connection."""
@@ -135,6 +136,9 @@ class Publisher:
                     raise _TooLarge(why)
                 if answer.status not in COME_AGAIN | {CONFLICT}:
                     raise RefusedError(why, batch, is_known=is_known)
+                if answer.status == TOO_MANY:
+                    self._keep_pace(why, told_s)
+                    continue
             self._pause(why, tries, told_s)
         raise RefusedError(f"{why}, {TRIES_MAX} times", batch, is_known=is_known)
 
@@ -158,6 +162,13 @@ class Publisher:
             # It connects anew with the next request.
             self._connection.close()
             raise
+
+    def _keep_pace(self, why: str, told_s: float) -> None:
+        # A long input is told so every few hundred lines, and nothing is wrong with that.
+        if not self._is_paced:
+            self._say(f"{why}; it goes on as fast as that allows")
+            self._is_paced = True
+        self._wait(told_s or FIRST_WAIT_S)
 
     def _pause(self, why: str, tries: int, told_s: float) -> None:
         wait_s = max(told_s, self._roll() * min(WAIT_MAX_S, FIRST_WAIT_S * 2**tries))
