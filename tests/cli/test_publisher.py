@@ -165,7 +165,10 @@ def test_messages_whose_room_could_not_be_opened_are_refused_and_the_others_are_
     assert refused.value.batch.lines == "lines 2 to 3"
 
 
-@pytest.mark.parametrize("value", [[], {"epoch": "a", "offsets": [1, 2]}, {"epoch": 1, "offsets": [1]}, "a"])
+@pytest.mark.parametrize(
+    "value",
+    [[], {"epoch": "a", "offsets": [1, 2]}, {"epoch": 1, "offsets": [1]}, {"epoch": "a", "offsets": ["1"]}, "a"],
+)
 def test_answer_that_is_not_a_relay_s_leaves_open_what_was_accepted(value: object) -> None:
     with scripted(json_answer("200 OK", value)) as door:
         refused = Sending(door.url).fail(batch("a"))

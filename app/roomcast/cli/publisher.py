@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any
+
+from pydantic import BaseModel
 
 from roomcast.cli.batches import Batch, Batcher
 from roomcast.cli.door import COME_AGAIN, UNREACHABLE, WAIT_MAX_S, Door, in_words, retry_after_s
@@ -45,6 +46,13 @@ class Accepted:
     epoch: str
     offsets: list[int | None]
     """The place of each message in its room; None: the room could not be opened any more."""
+
+
+class _Answer(BaseModel, strict=True):
+    """What a relay answers to a batch."""
+
+    epoch: str
+    offsets: list[int | None]
 
 
 class _TooLarge(Exception):
@@ -185,22 +193,19 @@ def _read(answer: HTTPResponse) -> bytes:
 
 
 def _accepted(batch: Batch, data: bytes) -> Accepted:
-    answer = _object(data)
-    epoch, offsets = answer.get("epoch"), answer.get("offsets")
-    if not isinstance(epoch, str) or not isinstance(offsets, list) or len(offsets) != len(batch.items):
+    try:
+        answer = _Answer.model_validate_json(data)
+    except ValueError:
+        answer = None
+    if answer is None or len(answer.offsets) != len(batch.items):
         raise RefusedError("the answer is not that of a relay: is this its private door?", batch, is_known=False)
-    return Accepted(batch, epoch, offsets)
+    return Accepted(batch, answer.epoch, answer.offsets)
 
 
 def _detail(data: bytes) -> str:
     """Return what a problem says (RFC 9457), fit to be shown."""
-    detail = _object(data).get("detail")
-    return printable(detail) if isinstance(detail, str) else ""
-
-
-def _object(data: bytes) -> dict[str, Any]:
     with suppress(ValueError):
         value = json.loads(data)
         if isinstance(value, dict):
-            return value
-    return {}
+            return printable(str(value.get("detail", "")))
+    return ""
