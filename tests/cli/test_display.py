@@ -34,6 +34,17 @@ def test_json_holds_what_was_sent_and_nothing_that_moves_a_cursor(capsys: pytest
     assert all(line.isascii() and line.isprintable() for line in lines)
 
 
+def test_position_that_is_no_relay_s_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    event = Event("binary", "=", "a\x1b")
+    show_line(event)
+    show_json(event)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "a\\x1b\t(-1 bytes, binary)",
+        '{"epoch": "", "offset": null, "base64": "="}',
+    ]
+
+
 def test_terminal_shows_messages_and_how_fast_they_come() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, color_system=None)

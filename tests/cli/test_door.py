@@ -1,10 +1,11 @@
 """A relay's address, and the secrets that are said to it."""
 
+from http.client import CannotSendRequest, RemoteDisconnected
 from pathlib import Path
 
 import pytest
 
-from roomcast.cli.door import Door, line_of, secret_from
+from roomcast.cli.door import Door, in_words, line_of, retry_after_s, secret_from
 from tests.cli.scripted import refusal, scripted
 
 
@@ -54,6 +55,32 @@ def test_refusal_is_one_line_that_moves_no_cursor(line: str, shown: str) -> None
         with connection.getresponse() as answer:
             assert line_of(answer) == shown
         connection.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"),
+    [("3", 3), ("0", 0), ("86400", 30), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None), ("", None)],
+)
+def test_wait_that_a_refusal_asks_for_is_half_a_minute_at_most(said: str, wait_s: float | None) -> None:
+    with scripted(refusal("503 Service Unavailable", "full", f"Retry-After: {said}")) as door:
+        connection = Door.at(door.url).connect(silence_max_s=20)
+        connection.request("GET", "/")
+        with connection.getresponse() as answer:
+            assert retry_after_s(answer) == wait_s
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError("timed out"), "no answer in time"),
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (RemoteDisconnected("Remote end closed connection without response"), "Remote end closed connection"),
+        (CannotSendRequest(), "CannotSendRequest"),
+    ],
+)
+def test_what_is_wrong_with_a_connection_is_said_in_words(error: Exception, words: str) -> None:
+    assert in_words(error).startswith(words)
 
 
 def test_secret_is_in_a_file_or_else_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

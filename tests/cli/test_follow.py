@@ -172,6 +172,16 @@ def test_goodbye_says_when_to_come_back() -> None:
     assert door.asked[1].headers["last-event-id"] == "k7c2m9qa:41"
 
 
+@pytest.mark.parametrize(("wait_ms", "wait_s"), [(-1, 0), (10**9, 300)])
+def test_goodbye_that_says_nonsense_is_not_obeyed(wait_ms: int, wait_s: float) -> None:
+    goodbye = f'event: goodbye\ndata: {{"reason":"restart","code":1012,"reconnect_after_ms":{wait_ms}}}\n\n'
+    with scripted(FIRST + goodbye.encode(), SECOND) as door:
+        following = Following(door.url)
+        following.events(2)
+
+    assert following.waits_s == [wait_s]
+
+
 @pytest.mark.parametrize("after", [',"reconnect_after_ms":null', ""])
 def test_goodbye_that_says_not_to_come_back_is_the_end(after: str) -> None:
     goodbye = f'event: goodbye\ndata: {{"reason":"kicked","code":4403{after}}}\n\n'

@@ -88,6 +88,16 @@ def test_refusal_that_is_about_now_is_repeated_under_the_same_name(refusal: byte
     assert [asked.headers["idempotency-key"] for asked in door.asked] == ["name-1", "name-1"]
 
 
+def test_rate_that_is_too_high_is_told_once_and_kept_to() -> None:
+    too_fast = problem("429 Too Many Requests", "messages_per_s = 100", "Retry-After: 2")
+    with scripted(too_fast, accept(1), too_fast, accept(2), problem("429 Too Many Requests", "a"), accept(3)) as door:
+        sending = Sending(door.url)
+        sending.send(batch("a"), batch("b"), batch("c"))
+
+    assert sending.said == ["429 messages_per_s = 100; it goes on as fast as that allows"]
+    assert sending.waits_s == [2, 2, 0.5]
+
+
 def test_batch_without_an_answer_is_repeated_under_the_same_name() -> None:
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 36\r\n\r\n{"
     with scripted(accept(1), b"", b"HTTP/1.1 200", half, accept(2)) as door:
@@ -155,7 +165,10 @@ def test_messages_whose_room_could_not_be_opened_are_refused_and_the_others_are_
     assert refused.value.batch.lines == "lines 2 to 3"
 
 
-@pytest.mark.parametrize("value", [[], {"epoch": "a", "offsets": [1, 2]}, {"epoch": 1, "offsets": [1]}, "a"])
+@pytest.mark.parametrize(
+    "value",
+    [[], {"epoch": "a", "offsets": [1, 2]}, {"epoch": 1, "offsets": [1]}, {"epoch": "a", "offsets": ["1"]}, "a"],
+)
 def test_answer_that_is_not_a_relay_s_leaves_open_what_was_accepted(value: object) -> None:
     with scripted(json_answer("200 OK", value)) as door:
         refused = Sending(door.url).fail(batch("a"))

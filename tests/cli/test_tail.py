@@ -5,14 +5,18 @@ import os
 import pty
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.certificates import authority
 from tests.cli.runner import run
 from tests.cli.scripted import STREAM, refusal, scripted
 from tests.cli.terminals import read_until
 from tests.processes import command, command_line
+from tests.running import TLS, Serve
+from tests.tokens import SECRET, signer
 from tests.wire import HANG_S
 
 GAP = b'event: gap\ndata: {"reason":"offset","offset":40}\n\n'
@@ -80,6 +84,54 @@ def test_wrong_usage_exits_with_2_and_its_rule(arguments: tuple[str, ...], rule:
 
     assert result.exit_code == 2
     assert rule in result.stderr
+
+
+CLOSED = f"""
+[tokens]
+secret = "{SECRET}"
+[[rooms]]
+name = "rooms"
+path = "/rooms/{{room}}"
+access = "token"
+history_messages = 10
+"""
+
+
+def test_room_that_asks_for_a_token_is_followed_with_one_and_not_without(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = serve(CLOSED)
+    claims = {"exp": time.time() + 600, "rooms": ["/rooms/{room}"], "actions": ["subscribe", "publish"]}
+    token = signer("HS256").token(claims)
+    relay.join("/rooms/lobby", f"Authorization: Bearer {token}").say("hello")
+    relay.until(lambda: "/rooms/lobby" in relay.server.hub.rooms)
+    url = "http://{}:{}".format(*relay.address)
+    options = ("/rooms/lobby", "--url", url, "--history", "1", "--count", "1")
+
+    refused = run("tail", *options)
+    monkeypatch.setenv("ROOMCAST_CLIENT_TOKEN", token)
+    result = run("tail", *options)
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("roomcast: 401 this room asks for a token")
+    assert (result.exit_code, result.stdout) == (0, "1\thello\n")
+
+
+@pytest.mark.parametrize("serve", [TLS], indirect=True)
+def test_relay_with_a_certificate_is_followed_where_that_is_trusted_and_not_elsewhere(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = serve(CLOSED.replace('access = "token"', 'greeting = "hello"'))
+    options = ("/rooms/lobby", "--url", "https://{}:{}".format(*relay.address), "--count", "1")
+
+    refused = run("tail", *options)
+    (tmp_path / "authority.pem").write_bytes(authority().cert_pem.bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    result = run("tail", *options)
+
+    assert refused.exit_code == 1
+    assert "CERTIFICATE_VERIFY_FAILED" in refused.stderr
+    assert (result.exit_code, result.stdout) == (0, "0\thello\n")
 
 
 @pytest.mark.usefixtures("interruptible")

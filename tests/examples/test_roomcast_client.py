@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,12 +16,13 @@ from examples.roomcast_client import EndedError, Gap, Message, PublishError, Roo
 from roomcast.relay.reasons import Reason
 from tests.cutting import CuttingProxy
 from tests.running import Relay, Serve
+from tests.tokens import SECRET, signer
 from tests.wire import HANG_S
 
 PATH = "/rooms/a"
 KEEPING = """
 [server]
-drain_s = 5
+drain_s = 1
 [[rooms]]
 name = "rooms"
 path = "/rooms/{room}"
@@ -236,6 +239,44 @@ def test_goodbye_that_says_not_to_come_back_ends_it(serve: Serve) -> None:
                 await anext(room)
             with pytest.raises(EndedError):
                 await room.publish("a")
+
+    run(scenario())
+
+
+def test_token_that_ends_is_replaced_and_nothing_is_missed(serve: Serve) -> None:
+    closed = KEEPING + 'access = "token"\n'
+    relay = serve(f'[tokens]\nsecret = "{SECRET}"\n{closed}')
+    tokens: list[str] = []
+
+    def token() -> str:
+        # The first is warned of at once: it has as much time left as warn_s is.
+        said = {"exp": time.time() + (600 if tokens else 30), "rooms": [PATH], "actions": ["subscribe", "publish"]}
+        tokens.append(signer("HS256").token(said))
+        return tokens[-1]
+
+    async def scenario() -> None:
+        async with (
+            joined(address_of(relay), token=token) as room,
+            joined(address_of(relay), token=token) as other,
+        ):
+            assert await hear(room, 1) == ["ready"]
+            for number in count():
+                await other.publish(str(number))
+                assert await hear(room, 1) == [str(number)]
+                if len(tokens) > 2:
+                    break
+
+    run(scenario())
+
+
+def test_room_that_asks_for_a_token_ends_it_for_whoever_has_none(serve: Serve) -> None:
+    closed = KEEPING + 'access = "token"\n'
+    relay = serve(f'[tokens]\nsecret = "{SECRET}"\n{closed}')
+
+    async def scenario() -> None:
+        async with Room(f"ws://{address_of(relay)}{PATH}") as room:
+            with pytest.raises(EndedError, match="401 this room asks for a token"):
+                await anext(room)
 
     run(scenario())
 

@@ -1,7 +1,7 @@
 """How a room that is followed is shown: lines for a program, JSON for another, and a terminal for a person."""
 
-import base64
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from roomcast.cli.sse import Event
 
 # A person reads no more often than that, and each time costs the terminal a line.
 REFRESHES_PER_S = 4
+_OFFSET = re.compile(r"[0-9]{1,16}")
 
 
 Show = Callable[[Event], None]
@@ -33,21 +34,28 @@ def text_of(event: Event) -> str:
 def size_bytes_of(event: Event) -> int:
     """Return how long the message was that its sender sent."""
     if event.type == "binary":
-        return len(base64.b64decode(event.data))
+        # Four characters for three bytes, and "=" for each that is not there.
+        return len(event.data) // 4 * 3 - event.data.count("=")
     return len(event.data.encode("utf-8"))
 
 
 def show_line(event: Event) -> None:
     """Print ``offset``, a tab, and the text."""
-    _print_now(f"{event.id.rpartition(':')[2]}\t{text_of(event)}")
+    _print_now(f"{_offset(event)}\t{text_of(event)}")
 
 
 def show_json(event: Event) -> None:
     """Print one JSON object: the position, and the message exactly as it was."""
     epoch, _, offset = event.id.rpartition(":")
     body = "base64" if event.type == "binary" else "text"
+    position = {"epoch": epoch, "offset": int(offset) if _OFFSET.fullmatch(offset) else None}
     # ASCII, because what JSON does not escape otherwise can still move a cursor.
-    _print_now(json.dumps({"epoch": epoch, "offset": int(offset or 0), body: event.data}))
+    _print_now(json.dumps(position | {body: event.data}))
+
+
+def _offset(event: Event) -> str:
+    # A relay's are numbers; whoever else answers may say anything.
+    return printable(event.id.rpartition(":")[2])
 
 
 def _print_now(line: str) -> None:
@@ -71,9 +79,7 @@ def terminal(console: Console, room: str, clock: Callable[[], float]) -> Iterato
 
     def show(event: Event) -> None:
         rate.note(clock(), size_bytes_of(event))
-        line = Text.assemble(
-            (f"{event.id.rpartition(':')[2]:>8}", "cyan"), f"  {time.strftime('%H:%M:%S')}  ", text_of(event)
-        )
+        line = Text.assemble((f"{_offset(event):>8}", "cyan"), f"  {time.strftime('%H:%M:%S')}  ", text_of(event))
         console.print(line, soft_wrap=True)
 
     # What goes to stderr goes above the line at the bottom, where stderr is the same terminal.

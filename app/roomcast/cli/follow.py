@@ -26,6 +26,8 @@ READ_BYTES = 65_536
 EVENT_MAX_BYTES = 64 << 20
 # The first wait is a second at most, or what the relay says; then twice as long each time, up to half a minute.
 FIRST_WAIT_S = 1.0
+# What a relay asks for in its goodbye is obeyed, up to here: a wrong number must not keep anybody away for days.
+WAIT_TOLD_MAX_S = 300.0
 
 OK = 200
 EVENT_STREAM = "text/event-stream"
@@ -176,7 +178,7 @@ def _part(event: Event) -> None:
     wait_ms = goodbye.get("reconnect_after_ms")
     if not isinstance(wait_ms, int):
         raise EndedError(f"closed for good: {why}")
-    raise _ComeBack(f"closed: {why}", max(wait_ms, 0) / 1000)
+    raise _ComeBack(f"closed: {why}", min(max(wait_ms / 1000, 0.0), WAIT_TOLD_MAX_S))
 
 
 def _object(data: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
+from roomcast.cli.escaping import printable
+
 YES, NO, MISUSE = 0, 1, 2
 """The exit codes: it is so, it is not so, it was asked or configured wrongly."""
 
@@ -19,9 +21,9 @@ def end(message: str, status: int = MISUSE) -> NoReturn:
 
 
 def say(message: str) -> None:
-    """Print each line of the message to stderr, behind the program's name."""
+    """Print each line of the message to stderr, behind the program's name; what others wrote in it moves no cursor."""
     for line in message.splitlines():
-        typer.echo(f"roomcast: {line}", err=True)
+        typer.echo(f"roomcast: {printable(line)}", err=True)
 
 
 def stdout() -> Console:

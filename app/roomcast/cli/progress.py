@@ -10,6 +10,7 @@ from typing import BinaryIO
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from roomcast.cli.escaping import printable
 from roomcast.cli.publisher import Accepted
 
 
@@ -36,7 +37,7 @@ class Tally:
             f"{epoch}:{first}" if first == last else f"{epoch}:{first} to {last}"
             for epoch, (first, last) in self._spans.items()
         )
-        return ", ".join([messages, *spans])
+        return printable(", ".join([messages, *spans]))
 
 
 Note = Callable[[Accepted], None]

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any
+
+from pydantic import BaseModel
 
 from roomcast.cli.batches import Batch, Batcher
 from roomcast.cli.door import COME_AGAIN, UNREACHABLE, WAIT_MAX_S, Door, in_words, retry_after_s
@@ -24,7 +25,7 @@ TRIES_MAX = 12
 FIRST_WAIT_S = 0.5
 ANSWER_MAX_BYTES = 1 << 20
 
-OK, CONFLICT, TOO_LARGE = 200, 409, 413
+OK, CONFLICT, TOO_LARGE, TOO_MANY = 200, 409, 413, 429
 
 
 class RefusedError(Exception):
@@ -45,6 +46,13 @@ class Accepted:
     epoch: str
     offsets: list[int | None]
     """The place of each message in its room; None: the room could not be opened any more."""
+
+
+class _Answer(BaseModel, strict=True):
+    """What a relay answers to a batch."""
+
+    epoch: str
+    offsets: list[int | None]
 
 
 class _TooLarge(Exception):
@@ -85,6 +93,7 @@ class Publisher:
         self._has_been_answered = False
         # Whether the connection has carried a request before, and so may have been closed for being idle.
         self._is_used = False
+        self._is_paced = False
 
     def close(self) -> None:
         """Close the connection."""
@@ -135,6 +144,9 @@ class Publisher:
                     raise _TooLarge(why)
                 if answer.status not in COME_AGAIN | {CONFLICT}:
                     raise RefusedError(why, batch, is_known=is_known)
+                if answer.status == TOO_MANY:
+                    self._keep_pace(why, told_s)
+                    continue
             self._pause(why, tries, told_s)
         raise RefusedError(f"{why}, {TRIES_MAX} times", batch, is_known=is_known)
 
@@ -159,6 +171,13 @@ class Publisher:
             self._connection.close()
             raise
 
+    def _keep_pace(self, why: str, told_s: float) -> None:
+        # A long input is told so every few hundred lines, and nothing is wrong with that.
+        if not self._is_paced:
+            self._say(f"{why}; it goes on as fast as that allows")
+            self._is_paced = True
+        self._wait(told_s or FIRST_WAIT_S)
+
     def _pause(self, why: str, tries: int, told_s: float) -> None:
         wait_s = max(told_s, self._roll() * min(WAIT_MAX_S, FIRST_WAIT_S * 2**tries))
         self._say(f"{why}; again in {wait_s:.1f} s")
@@ -174,22 +193,19 @@ def _read(answer: HTTPResponse) -> bytes:
 
 
 def _accepted(batch: Batch, data: bytes) -> Accepted:
-    answer = _object(data)
-    epoch, offsets = answer.get("epoch"), answer.get("offsets")
-    if not isinstance(epoch, str) or not isinstance(offsets, list) or len(offsets) != len(batch.items):
+    try:
+        answer = _Answer.model_validate_json(data)
+    except ValueError:
+        answer = None
+    if answer is None or len(answer.offsets) != len(batch.items):
         raise RefusedError("the answer is not that of a relay: is this its private door?", batch, is_known=False)
-    return Accepted(batch, epoch, offsets)
+    return Accepted(batch, answer.epoch, answer.offsets)
 
 
 def _detail(data: bytes) -> str:
     """Return what a problem says (RFC 9457), fit to be shown."""
-    detail = _object(data).get("detail")
-    return printable(detail) if isinstance(detail, str) else ""
-
-
-def _object(data: bytes) -> dict[str, Any]:
     with suppress(ValueError):
         value = json.loads(data)
         if isinstance(value, dict):
-            return value
-    return {}
+            return printable(str(value.get("detail", "")))
+    return ""
