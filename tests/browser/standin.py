@@ -3,7 +3,8 @@
 What a client does about a goodbye, a gap or a lost acknowledgement must be tested when the
 test wants it, and not when a relay happens to say it. So this door speaks the subprotocol
 roomcast.json over a real socket, and knows no rooms: a path has a list of answers, one for
-each connection in turn, and the last one is for all that follow.
+each connection in turn, and the last one is for all that follow. So it is with streams of
+events, each of which is a whole answer here, and ends.
 """
 
 import json
@@ -15,6 +16,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
@@ -27,6 +29,11 @@ EPOCH = "k7c2m9qa"
 Said = dict[str, Any]
 Step = Said | tuple[int, str] | Callable[[Said], Said | None]
 """What is said; a close code and its reason; or what is said to what the client says next."""
+
+EVENTS = "/api/v1/events"
+
+Stream = tuple[int, dict[str, str], str]
+"""A status, headers, and what is streamed."""
 
 # A page that does nothing but load the client, for tests that write the rest.
 BLANK = Document(
@@ -83,6 +90,9 @@ class StandIn:
     def __init__(self) -> None:
         self.answers: dict[str, list[Sequence[Step]]] = {}
         self.visits: list[Visit] = []
+        self.streams: list[Stream] = []
+        self.asked: list[Headers] = []
+        """The headers of each request for a stream."""
         self.url = ""
 
     @property
@@ -91,13 +101,23 @@ class StandIn:
         return [visit.path for visit in self.visits]
 
     def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Serve the files; let everything else become a WebSocket."""
+        """Serve the files and streams; let everything else become a WebSocket."""
+        if request.path == EVENTS:
+            return self._stream(connection, request)
         document = _DOCUMENTS.get(request.path)
         if document is None:
             return None
         response = connection.respond(HTTPStatus.OK, document.body.decode())
         del response.headers["Content-Type"]
         for name, value in document.headers:
+            response.headers[name] = value
+        return response
+
+    def _stream(self, connection: ServerConnection, request: Request) -> Response:
+        status, headers, text = self.streams[min(len(self.asked), len(self.streams) - 1)]
+        self.asked.append(request.headers)
+        response = connection.respond(HTTPStatus(status), text)
+        for name, value in headers.items():
             response.headers[name] = value
         return response
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.browser.contrast import AA, worst_contrast
 from tests.browser.standin import EPOCH, Said, StandIn, Step, ack, goodbye, message, unheard, welcome
 
 LOBBY = "/rooms/lobby"
@@ -366,3 +367,25 @@ def test_every_field_has_a_name_for_those_who_cannot_see_it(desk: BrowserContext
     for name in ("Room", "Your name", "Message"):
         expect(page.get_by_role("textbox", name=name, exact=True)).to_be_visible()
     expect(page.get_by_role("log", name="Messages")).to_have_attribute("aria-live", "polite")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_on_the_page_can_be_read(desk: BrowserContext, stand_in: StandIn, scheme: str) -> None:
+    def refuse(said: Said) -> Said:
+        return {"type": "error", "ref": said["ref"], "reason": "rate", "detail": "slower"}
+
+    gap = {"type": "gap", "reason": "lagging", "offset": 8}
+    said = [message(1, named("Ada", "hello")), message(2, "raw"), gap]
+    last: list[Step] = [ack(9), refuse, goodbye("kicked", 4403, None), (4403, "")]
+    stand_in.answers[LOBBY] = [[welcome(present=[{"id": f"{EPOCH}.2", "subject": "alice"}]), *said, *last]]
+    page = desk.new_page()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(stand_in.url)
+    state(page, "connected")
+
+    write(page, "one that is accepted")
+    write(page, "one that is not")
+
+    expect(page.get_by_role("alert")).to_be_visible()
+    ratio, text = worst_contrast(page)
+    assert ratio >= AA, text

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from roomcast.pages import CHAT, CLIENT, CLIENT_PATH, Document
+from roomcast.pages import CHAT, CLIENT, CLIENT_PATH, DASHBOARD, Document
 from roomcast.pages.documents import content_security_policy
 
-PAGES = [CHAT]
+PAGES = [CHAT, DASHBOARD]
 
 
 def header(document: Document, name: str) -> str:

@@ -3,6 +3,6 @@
 A floor below both doors, because both serve the client and neither may see the other.
 """
 
-from roomcast.pages.documents import CHAT, CLIENT, CLIENT_PATH, Document
+from roomcast.pages.documents import CHAT, CLIENT, CLIENT_PATH, DASHBOARD, Document
 
-__all__ = ["CHAT", "CLIENT", "CLIENT_PATH", "Document"]
+__all__ = ["CHAT", "CLIENT", "CLIENT_PATH", "DASHBOARD", "Document"]

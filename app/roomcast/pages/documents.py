@@ -95,4 +95,5 @@ def _read(name: str) -> bytes:
 
 
 CHAT: Final = _page("chat.html")
+DASHBOARD: Final = _page("dashboard.html")
 CLIENT: Final = _script("roomcast.js")
