@@ -9,7 +9,7 @@
  *     history: 50,                      // on joining, and after a gap: this many of the newest messages
  *     token: () => fetchToken(),        // a string, or a function that returns one, or a promise of one
  *     onMessage: ({ data, from, subject, offset, time_ms, isOwn }) => …,    // a string, or a Uint8Array
- *     onWelcome: ({ id, epoch, members, isResumed }) => …,                  // each time that it is in the room
+ *     onWelcome: ({ id, epoch, members, greeting, isResumed }) => …,        // each time that it is in the room
  *     onPresence: ({ count, present, joined, left }) => …,                  // where the room says who is in it
  *     onGap: ({ reason }) => …,         // what was said before the next message is lost to us
  *     onError: ({ reason, detail }) => …,                                   // the relay objects to something
