@@ -23,6 +23,8 @@ drain_s = 1
 name = "rooms"
 path = "/rooms/{room}"
 history_messages = 500
+presence = true
+presence_interval_s = 0.1
 
 [[rooms]]
 name = "forgetful"
@@ -179,7 +181,23 @@ def test_newcomer_sees_what_was_said_before(chromium: Browser, relay: RelayProce
         ada.reload()
 
         expect(texts(grace)).to_have_text(["number 0", "number 1", "number 2"])
-        expect(grace.get_by_role("listitem").first).to_contain_text("Ada")
+        expect(grace.get_by_role("log").get_by_role("listitem").first).to_contain_text("Ada")
         # Who loads the page again knows its own.
         expect(texts(ada)).to_have_text(["number 0", "number 1", "number 2"])
         expect(ada.locator(".own")).to_have_count(3)
+
+
+def test_who_is_here_is_shown_and_follows_who_comes_and_goes(chromium: Browser, relay: RelayProcess) -> None:
+    with two_desks(chromium) as (one, other):
+        ada = tab(one, relay.chat_page, "Ada")
+        expect(ada.get_by_text("Here now: 1")).to_be_visible()
+        here = ada.get_by_role("list", name="Members").get_by_role("listitem")
+        expect(here).to_have_text(["You"])
+
+        grace = tab(other, relay.chat_page, "Grace")
+        expect(here).to_have_count(2)
+        write(grace, "hello")
+        expect(here).to_have_text(["You", "Grace"])
+        grace.close()
+
+        expect(here).to_have_text(["You"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOMS_SHOWN: Final = 50
 ORIGINS_SHOWN: Final = 20
-# How many rooms are looked at until others have their turn: about half a millisecond.
+# How many rooms are looked at until others have their turn: about a quarter of a millisecond.
 _ROOMS_AT_ONCE: Final = 4_000
 
 
