@@ -147,7 +147,6 @@ globalThis.Roomcast = (() => {
     #acknowledged = new Set();
     #ids = new Set();
     #present = null;
-    #count = 0;
     id = "";
 
     // Where a later `since` would go on: "epoch:offset", or "" before the first welcome.
@@ -286,10 +285,8 @@ globalThis.Roomcast = (() => {
       if (this.#ids.size > IDS_KEPT) this.#ids.delete(this.#ids.values().next().value);
       this.opened({ isResumed });
       this.options.onWelcome?.({ ...said, isResumed });
-      if (said.present) {
-        this.#present = new Map(said.present.map((member) => [member.id, member]));
-        this.#tellPresence(said.members, [], []);
-      }
+      this.#present = said.present ? new Map(said.present.map((member) => [member.id, member])) : null;
+      if (said.present) this.#tellPresence(said.members, [], []);
       const visit = this.#visit;
       this.#replayTimer = setTimeout(() => this.#giveUp(visit), REPLAY_MS);
       this.#giveUpIfReplayed();
