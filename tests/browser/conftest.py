@@ -21,11 +21,12 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The distribution's Chromium: playwright's own download is neither needed nor wanted.
 
-    Where there is none, no test asks for this: tests/skips.toml lists them all.
+    Where there is none, no test asks for this: tests/skips.toml lists them all. One for each file,
+    and not for all: playwright keeps a loop running in this thread, and tests that come later bring their own.
     """
     executable = shutil.which("chromium")
     # Five seconds are not enough where a browser shares two cores with other tests.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.cable import Cable, cable_to
 from tests.browser.test_two_tabs import tab, texts, write
+from tests.cutting import ThreadedProxy, cutting_proxy
 from tests.processes import RelayProcess, relay_process
 
 CONFIG = """
@@ -63,29 +63,29 @@ def state(page: Page, words: str) -> None:
     expect(page.get_by_role("status")).to_have_text(words)
 
 
-def break_off(page: Page, cable: Cable) -> None:
-    """Cut the cable, until the page has noticed."""
-    cable.cut()
+def break_off(page: Page, network: ThreadedProxy) -> None:
+    """Cut the connection, until the page has noticed."""
+    network.sever()
     state(page, "reconnecting")
 
 
-def come_back(page: Page, cable: Cable) -> None:
-    cable.mend()
+def come_back(page: Page, network: ThreadedProxy) -> None:
+    network.mend()
     page.evaluate("dispatchEvent(new Event('online'))")
     state(page, "connected")
 
 
 def test_two_browsers_chat_and_a_cut_connection_misses_nothing(chromium: Browser, relay: RelayProcess) -> None:
-    with two_desks(chromium) as (one, other), cable_to(relay.address) as cable:
-        ada = tab(one, f"http://127.0.0.1:{cable.port}/", "Ada")
+    with two_desks(chromium) as (one, other), cutting_proxy(relay.address) as network:
+        ada = tab(one, f"{network.url}/", "Ada")
         grace = tab(other, relay.chat_page, "Grace")
         write(ada, "from Ada")
         expect(texts(grace)).to_have_text(["from Ada"])
 
-        break_off(ada, cable)
+        break_off(ada, network)
         for number in range(20):
             write(grace, f"while you were away {number}")
-        come_back(ada, cable)
+        come_back(ada, network)
 
         away = [f"while you were away {number}" for number in range(20)]
         expect(texts(ada)).to_have_text(["from Ada", *away])
@@ -98,16 +98,16 @@ def test_two_browsers_chat_and_a_cut_connection_misses_nothing(chromium: Browser
 def test_message_whose_acknowledgement_is_lost_is_neither_sent_twice_nor_shown_twice(
     chromium: Browser, relay: RelayProcess
 ) -> None:
-    with two_desks(chromium) as (one, other), cable_to(relay.address) as cable:
-        ada = tab(one, f"http://127.0.0.1:{cable.port}/", "Ada")
+    with two_desks(chromium) as (one, other), cutting_proxy(relay.address) as network:
+        ada = tab(one, f"{network.url}/", "Ada")
         grace = tab(other, relay.chat_page, "Grace")
 
-        cable.deafen()
+        network.deafen()
         write(ada, "did you get this?")
         expect(texts(grace)).to_have_text(["did you get this?"])
         expect(ada.locator(".pending")).to_have_count(1)
-        break_off(ada, cable)
-        come_back(ada, cable)
+        break_off(ada, network)
+        come_back(ada, network)
 
         expect(ada.locator(".pending, .failed")).to_have_count(0)
         expect(texts(ada)).to_have_text(["did you get this?"])
@@ -115,14 +115,14 @@ def test_message_whose_acknowledgement_is_lost_is_neither_sent_twice_nor_shown_t
 
 
 def test_room_that_keeps_nothing_says_that_something_is_missing(chromium: Browser, relay: RelayProcess) -> None:
-    with two_desks(chromium) as (one, other), cable_to(relay.address) as cable:
-        ada = tab(one, f"http://127.0.0.1:{cable.port}/#forgetful", "Ada")
+    with two_desks(chromium) as (one, other), cutting_proxy(relay.address) as network:
+        ada = tab(one, f"{network.url}/#forgetful", "Ada")
         grace = tab(other, relay.chat_page + "#forgetful", "Grace")
 
-        break_off(ada, cable)
+        break_off(ada, network)
         write(grace, "while you were away")
         expect(grace.locator(".pending")).to_have_count(0)
-        come_back(ada, cable)
+        come_back(ada, network)
         write(grace, "and now")
 
         expect(texts(ada)).to_have_text(["and now"])
