@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Self
@@ -22,6 +22,10 @@ class CuttingProxy:
         self.target = target
         self.cuts = 0
         """How many connections were cut."""
+        self.is_severed = False
+        """Whether those who come next are cut, too."""
+        self.is_deaf = False
+        """Whether nothing of what the relay says comes through."""
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -42,20 +46,26 @@ class CuttingProxy:
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert isinstance(self.target, tuple)
+        if self.is_severed:
+            writer.transport.abort()
+            return
         with suppress(OSError):
             there, back = await asyncio.open_connection(*self.target)
             self._writers |= {writer, back}
-            await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
+            await asyncio.gather(
+                _pass_on(reader, back, lambda: True), _pass_on(there, writer, lambda: not self.is_deaf)
+            )
             self._writers -= {writer, back}
             back.close()
         writer.close()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may_pass: Callable[[], bool]) -> None:
     with suppress(OSError):
         while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
+            if may_pass():
+                writer.write(data)
+                await writer.drain()
     writer.transport.close()
 
 
@@ -74,6 +84,19 @@ class ThreadedProxy:
             self._proxy.cut()
 
         asyncio.run_coroutine_threadsafe(cut(), self._loop).result(HANG_S)
+
+    def sever(self) -> None:
+        """Reset every connection, and all that come, until it is mended."""
+        self._proxy.is_severed = True
+        self.cut()
+
+    def deafen(self) -> None:
+        """Let what clients say through, and nothing of what the relay says, until it is mended."""
+        self._proxy.is_deaf = True
+
+    def mend(self) -> None:
+        """Lead those who come to the relay again."""
+        self._proxy.is_severed = self._proxy.is_deaf = False
 
     def end(self, is_over: asyncio.Event) -> None:
         """Set an event of the proxy's loop."""

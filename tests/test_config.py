@@ -111,7 +111,9 @@ def test_dev_shows_the_chat_page_and_allows_pages_of_this_machine() -> None:
 def test_dev_changes_nothing_else() -> None:
     dev = tomllib.loads((CONFIG / "dev.toml").read_text("utf-8"))
 
+    [room] = dev.pop("rooms")
     assert {section: set(keys) for section, keys in dev.items()} == {"server": {"demo"}, "origins": {"allow"}}
+    assert room == {"name": "rooms", "path": "/rooms/{room}", "history_messages": 200, "presence": True}
 
 
 def test_package_is_built_with_the_file_that_dev_reads() -> None:

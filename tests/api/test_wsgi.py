@@ -12,7 +12,7 @@ from gevent.event import Event
 
 from roomcast.api.app import create_app
 from roomcast.api.door import PrivateDoor
-from roomcast.api.wsgi import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX, Patience
+from roomcast.api.wsgi import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX, KEEP_OPEN, Patience
 from roomcast.settings import AdminSettings
 from roomcast.transport.listener import bind
 from tests.api.visit import Connect, OpenDoor, ask, greet, read_all, send
@@ -346,3 +346,86 @@ def test_what_the_application_complains_of_is_written_down(connect: Connect, ope
         ("private door complained", "one"),
         ("private door complained", "two"),
     ]
+
+
+# --- answers without an end
+
+
+def endless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer with a piece every few milliseconds, if that may be."""
+    if not environ[KEEP_OPEN]():
+        start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+        return [b"no\n"]
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return iter(_idle_piece, b"")
+
+
+def _idle_piece() -> bytes:
+    gevent.spawn_later(0.01, str).join()
+    return b"piece\n"
+
+
+def test_stream_goes_on_when_the_time_of_a_request_is_over(connect: Connect, open_door: OpenDoor) -> None:
+    client = connect(open_door(endless, patience=Patience(request_timeout_s=0.05)))
+
+    stream = ask(client)
+
+    assert [stream.readline() for _ in range(20)] == [b"piece\n"] * 20
+
+
+def test_stream_that_is_not_taken_is_given_up(connect: Connect, open_door: OpenDoor, diary: Diary) -> None:
+    is_over = Event()
+
+    def flood(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        assert environ[KEEP_OPEN]()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        try:
+            while True:
+                yield b"x" * 65_536
+        finally:
+            is_over.set()
+
+    client = connect(open_door(flood, patience=Patience(request_timeout_s=0.1)))
+
+    client.sendall(START + b"\r\n")
+
+    assert is_over.wait(timeout=HANG_S)
+    assert diary.finish() == []
+
+
+def test_one_stream_too_many_is_refused_and_has_a_place_when_another_has_ended(
+    connect: Connect, open_door: OpenDoor
+) -> None:
+    door = open_door(endless, patience=Patience(streams_max=1))
+    first = connect(door)
+    assert ask(first).readline() == b"piece\n"
+
+    refused = ask(connect(door))
+    first.close()
+
+    assert (refused.status, refused.read()) == (503, b"no\n")
+    with gevent.Timeout(HANG_S):
+        while ask(connect(door)).status != 200:
+            gevent.idle()
+
+
+def test_stream_is_no_place_for_a_newcomer(connect: Connect, open_door: OpenDoor) -> None:
+    door = open_door(endless, patience=Patience(connections_max=1))
+    stream = ask(connect(door))
+
+    status, _ = parse(read_all(connect(door)))
+
+    assert status == 503
+    assert stream.readline() == b"piece\n"
+
+
+def test_stopping_ends_streams_at_once(connect: Connect, open_door: OpenDoor, diary: Diary) -> None:
+    door = open_door(endless)
+    client = connect(door)
+    assert ask(client).readline() == b"piece\n"
+
+    with gevent.Timeout(HANG_S):
+        door.stop(timeout_s=2 * HANG_S)
+
+    read_all(client)
+    assert diary.finish() == []

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.standin import StandIn, running_stand_in
 
@@ -21,13 +21,16 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The distribution's Chromium: playwright's own download is neither needed nor wanted.
 
-    Where there is none, no test asks for this: tests/skips.toml lists them all.
+    Where there is none, no test asks for this: tests/skips.toml lists them all. One for each file,
+    and not for all: playwright keeps a loop running in this thread, and tests that come later bring their own.
     """
     executable = shutil.which("chromium")
+    # Five seconds are not enough where a browser shares two cores with other tests.
+    expect.set_options(timeout=10_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
         yield browser

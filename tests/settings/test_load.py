@@ -208,6 +208,30 @@ def test_dev_lies_over_the_file_and_under_the_environment(tmp_path: Path, monkey
     assert "dev.toml line " in loaded.sources["server.demo"]
 
 
+def test_dev_has_templates_for_a_file_that_has_the_default_ones() -> None:
+    commented = Path(__file__).parents[2] / "config" / "roomcast.toml"
+
+    for file in (None, commented):
+        [room] = load(file, is_dev=True).settings.rooms
+        assert (room.path, room.history_messages, room.presence) == ("/rooms/{room}", 200, True)
+
+
+def test_dev_leaves_templates_of_ones_own_as_they_are(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.toml", '[[rooms]]\nname = "news"\npath = "/news/{topic}"\n')
+
+    loaded = load(file, is_dev=True)
+
+    assert [room.name for room in loaded.settings.rooms] == ["news"]
+    assert loaded.settings.server.demo
+
+
+def test_dev_hides_no_mistake_in_a_template(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.toml", '[[rooms]]\nname = "news"\npath = 7\n')
+
+    with pytest.raises(SettingsError, match=r"a\.toml line 3: "):
+        load(file, is_dev=True)
+
+
 def test_dev_is_named_as_seen_from_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
 

@@ -311,5 +311,17 @@ def test_root_is_the_chat_page_where_it_is_wanted(serve: Serve) -> None:
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("is_demo", ["true", "false"])
+def test_client_for_pages_is_served_with_and_without_a_page_of_ours(serve: Serve, is_demo: str) -> None:
+    relay = serve(f"[server]\ndemo = {is_demo}")
+
+    answer = relay.ask(get("/-/roomcast.js?v=1", "Origin: https://elsewhere.example"))
+
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert b"globalThis.Roomcast" in answer.body
+    assert relay.counters.handshakes["none", "page"] == 1
+
+
 def test_ready_is_ready(serve: Serve) -> None:
     check_answer(serve().ask(get("/-/ready")), 200, "ready")

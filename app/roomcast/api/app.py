@@ -7,16 +7,21 @@ for others' turns; so a slow reader of one answer keeps nobody else from theirs.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic, time
 from typing import Any
 
 from falcon import MEDIA_JSON, MEDIA_TEXT, App, HTTPError, HTTPInternalServerError, HTTPNotFound, Request, Response
+from gevent import sleep
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from roomcast.api.dashboard import Client, Events, Index
 from roomcast.api.directory import Directory, Terms
+from roomcast.api.feed import Feed
 from roomcast.api.guard import Guard
 from roomcast.api.health import Health, Readiness
 from roomcast.api.idempotency import Idempotency
+from roomcast.api.keys import Scope
 from roomcast.api.members import MembersOfRoom, OneMember
 from roomcast.api.messages import BatchOfMessages, MessagesOfRoom
 from roomcast.api.openapi import document_text
@@ -26,8 +31,11 @@ from roomcast.api.publish import Publishing
 from roomcast.api.rates import HolderRates
 from roomcast.api.revocations import Revocations, Revoker
 from roomcast.api.rooms import ListOfRooms, OneRoom
+from roomcast.api.stats import Stats
+from roomcast.api.turns import take_turn
 from roomcast.logs import Journal, fault
 from roomcast.metrics import RelayCollector, TransportCounters
+from roomcast.pages import CLIENT_PATH
 from roomcast.relay.hub import Hub
 
 INDEX = "Roomcast, private door: /metrics for Prometheus, /healthz and /readyz for probes, /openapi.json for the API.\n"
@@ -62,8 +70,9 @@ def create_app(
         access: What the API may do.
     """
     requests = no_requests()
+    stats = Stats(hub, counters, is_ready, clock=monotonic, now=time, pause=take_turn)
     app = App(media_type=MEDIA_TEXT, middleware=[_Counter(requests)])
-    app.add_route("/", Index())
+    _add_pages(app, stats, access.guard)
     app.add_route("/metrics", Metrics(RelayCollector(hub, counters, journal, is_ready, requests)))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Readiness(is_ready, lambda: counters.is_draining))
@@ -73,6 +82,13 @@ def create_app(
     app.set_error_serializer(_serialize)
     app.add_error_handler(Exception, _Reporter(journal))
     return app
+
+
+def _add_pages(app: App[Request, Response], stats: Stats, guard: Guard) -> None:
+    app.add_route("/", Index(INDEX, guard.check_host))
+    app.add_route(CLIENT_PATH, Client())
+    feed = Feed(stats.read, clock=monotonic, sleep=sleep)
+    app.add_route(f"{API}/events", Events(feed, lambda request: guard.require(request, Scope.READ)))
 
 
 def _add_api(app: App[Request, Response], hub: Hub, is_ready: Callable[[], bool], access: Access) -> None:
@@ -86,16 +102,6 @@ def _add_api(app: App[Request, Response], hub: Hub, is_ready: Callable[[], bool]
     app.add_route(f"{API}/members", MembersOfRoom(guard, hub, directory))
     app.add_route(f"{API}/members/{{member_id}}", OneMember(guard, hub))
     app.add_route(f"{API}/revocations", Revocations(guard, access.revoker))
-
-
-class Index:
-    """``/``: where to go from here, for a person with a browser."""
-
-    def on_get(self, _: Request, response: Response) -> None:
-        """Name the paths that exist."""
-        response.text = INDEX
-
-    on_head = on_get
 
 
 class Document:

@@ -5,7 +5,8 @@ client for ever, keeps as many connections as come, takes 6 MiB of headers, and
 prints what goes wrong to stderr, request line and all. The private door is not for
 the internet, but one port scanner inside is enough to hurt. So, beyond pywsgi:
 
-* A request has ``request_timeout_s`` from its first byte to the last of its answer.
+* A request has ``request_timeout_s`` from its first byte to the last of its answer, but
+  for streams, which an application asks for (``KEEP_OPEN``): they have that for each piece.
 * When all connections are taken, the one that has kept us waiting longest for a
   request has to go: a prober always gets in, whatever sits there idle.
 * A head has 16 KiB and 99 lines; a body, what the settings say.
@@ -20,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gevent import Timeout, spawn_later
+from gevent import Timeout, getcurrent, spawn_later
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
@@ -47,6 +48,9 @@ HEAD_MAX_BYTES: Final = 16_384
 HEADERS_MAX: Final = 99
 # What [admin] body_max_bytes is where nothing is set.
 BODY_MAX_BYTES: Final = 1_048_576
+KEEP_OPEN: Final = "roomcast.keep_open"
+"""The key of the WSGI environment by which an application says that its answer has no end: a function, which
+returns whether it may. Such an answer ends with its client, or with the door."""
 # Until the system, which had no descriptor left, is asked for another.
 PAUSE_S: Final = 0.2
 
@@ -61,6 +65,8 @@ class Patience:
     """Between two requests: longer than a scrape interval, so that Prometheus keeps its connection."""
     connections_max: int = 64
     """A dozen tools talk to this door, and each connection costs a greenlet and a descriptor."""
+    streams_max: int = 16
+    """How many of those may be answers without an end: the others are for probes and scrapes."""
 
 
 class Server(WSGIServer):
@@ -74,6 +80,8 @@ class Server(WSGIServer):
         self.body_max_bytes = body_max_bytes
         # Connections that owe us a request, in the order in which they began to.
         self.waiting: dict[socket, None] = {}
+        # Those whose answer has no end, and who writes it.
+        self.streams: dict[socket, Any] = {}
         # Without a size: a full pool stops accepting, and then nobody is told.
         self._handlers = Pool()
         super().__init__(
@@ -114,6 +122,7 @@ class Server(WSGIServer):
             else:
                 sock.sendall(whole_response(503, "all connections of the private door are busy"))
         self.waiting.pop(sock, None)
+        self.streams.pop(sock, None)
 
     def _has_room(self) -> bool:
         if len(self._handlers) <= self.patience.connections_max:  # the caller is one of them
@@ -142,12 +151,16 @@ class Server(WSGIServer):
         super().close()
         for sock in tuple(self.waiting):
             self._dismiss(sock)
+        # They would only be waited for.
+        for writer in self.streams.values():
+            writer.kill(block=False)
 
 
 class Handler(WSGIHandler):
     """One connection: pywsgi's, with deadlines, bounds, and problems for answers."""
 
     server: Server
+    _deadline: Timeout
     _lines: Sequence[bytes] = ()
     _head: Head
     _held: bytearray | None = None
@@ -162,7 +175,7 @@ class Handler(WSGIHandler):
         if self.server.closed or not self._wait_for_request():
             return None
         try:
-            with Timeout(self.server.patience.request_timeout_s):
+            with Timeout(self.server.patience.request_timeout_s) as self._deadline:
                 result = super().handle_one_request()
         except Timeout:
             return self._refuse(RequestError(408, "the request took too long to arrive"))
@@ -241,6 +254,18 @@ class Handler(WSGIHandler):
 
     def log_request(self) -> None:
         """Write no line for each request: a hook of pywsgi's, which would make one for nobody to read."""
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return what the application is told, and by what it can ask for a stream."""
+        return {**super().get_environ(), KEEP_OPEN: self._keep_open}
+
+    def _keep_open(self) -> bool:
+        if len(self.server.streams) >= self.server.patience.streams_max:
+            return False
+        self._deadline.close()
+        # Each piece of the answer still has the socket's own timeout.
+        self.server.streams[self.socket] = getcurrent()
+        return True
 
     def handle_one_response(self) -> None:
         """Answer. The connection owes us nothing until its next request."""

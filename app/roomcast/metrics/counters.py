@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Protocol
 
+from roomcast.metrics.origins import RefusedOrigins
 from roomcast.policies.grants import TokenFault
 from roomcast.policies.hits import no_hits
 from roomcast.relay.counters import Histogram
@@ -67,6 +68,7 @@ class TransportCounters:
         "loop_lag",
         "origin_report_only",
         "received_bytes",
+        "refused_origins",
         "sent_bytes",
         "tls_expires_s",
         "tls_reloads",
@@ -103,6 +105,8 @@ class TransportCounters:
         self.deflate_input_bytes = 0
         self.deflate_output_bytes = 0
         self.origin_report_only = 0
+        # No label: clients choose them. The dashboard shows the foremost.
+        self.refused_origins = RefusedOrigins()
         # By the setting's name and what was done.
         self.limit_hits = no_hits()
         self.is_draining = False

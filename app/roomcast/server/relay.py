@@ -13,6 +13,7 @@ from roomcast.brokers.epoch import new_epoch
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Processor, address_for_logs, fault
 from roomcast.metrics import TransportCounters
+from roomcast.pages import CHAT
 from roomcast.policies.limits import AddressCounts
 from roomcast.policies.revocations import Revocations
 from roomcast.protocol import event_stream
@@ -30,7 +31,6 @@ from roomcast.server.memory import find_memory_limit, history_total_max_bytes, l
 from roomcast.server.policies import build_forwarding, build_policies
 from roomcast.server.tokens import build_verifier
 from roomcast.settings import Settings
-from roomcast.transport import pages
 from roomcast.transport.admission import Outcome
 from roomcast.transport.answers import Page
 from roomcast.transport.certificate import Certificate
@@ -288,11 +288,4 @@ class Server:
 def _page(*, is_demo: bool) -> Page:
     if not is_demo:
         return Page(b"Roomcast is running. Rooms are WebSockets: see your configuration for their paths.\n")
-    return Page(
-        pages.CHAT,
-        (
-            ("Content-Type", "text/html; charset=utf-8"),
-            ("Content-Security-Policy", pages.content_security_policy(pages.CHAT)),
-            ("Cache-Control", "no-cache"),
-        ),
-    )
+    return Page(CHAT.body, CHAT.headers)

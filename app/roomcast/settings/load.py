@@ -9,7 +9,7 @@ shown, not even when it is wrong.
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def load(
     Args:
         file: The configuration file. None: what ROOMCAST_CONFIG names, else the first
             of ``FILES`` that exists, else none.
-        is_dev: Lay ``dev.toml`` over the file, and refuse to be reachable from elsewhere.
+        is_dev: Lay ``dev.toml`` over the file, and refuse to be reachable from elsewhere. Its
+            templates are for a file that has none of its own.
         overrides: ``section.key=value``, the last word on a key.
         secrets: The folder where secrets are mounted.
 
@@ -77,9 +78,10 @@ def load(
         SettingsError: With every problem found, each with its place.
     """
     path = _find_file(file)
+    files = [read_file(path)] if path else []
     layers = [
-        *([read_file(path)] if path else []),
-        *([read_file(_dev_file())] if is_dev else []),
+        *files,
+        *([_beside_own_rooms(read_file(_dev_file()), files)] if is_dev else []),
         read_secrets(secrets),
         read_environment(),
         read_overrides(overrides),
@@ -95,6 +97,21 @@ def _find_file(file: Path | None) -> Path | None:
         file = Path(named)
     # A file that was asked for by name must be there; read_file says so if it is not.
     return file or next((path for path in FILES if path.exists()), None)
+
+
+def _beside_own_rooms(dev: Layer, files: Sequence[Layer]) -> Layer:
+    """Return what dev says, less its templates where somebody has written others: those are to be tried out."""
+    if not any("rooms" in file.values and not _is_default(file.values["rooms"]) for file in files):
+        return dev
+    return replace(dev, values={name: value for name, value in dev.values.items() if name != "rooms"})
+
+
+def _is_default(rooms: Any) -> bool:
+    """Whether these are the templates that there are without any, as in our own commented file."""
+    try:
+        return Settings(rooms=rooms).rooms == Settings().rooms
+    except ValidationError:
+        return False
 
 
 def _dev_file() -> Path:

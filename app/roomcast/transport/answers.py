@@ -53,12 +53,15 @@ class Answers:
 
     def refuse(self, visitor: Visitor, request: Request | None, refusal: Refusal) -> None:
         """Say no, and to whom: count it, log it, and send it where the visitor can still understand it."""
+        origin = _spelled_origin(request)
         self.count(visitor, refusal.outcome, refusal.limit)
+        if refusal.outcome is Outcome.ORIGIN:
+            self._counters.refused_origins.add(origin or "none")
         self._journal.warning(
             "refused",
             status=refusal.status,
             path=request.path if request is not None else None,
-            origin=_spelled_origin(request),
+            origin=origin,
             outcome=str(refusal.outcome),
             message=refusal.message,
             hint=refusal.hint,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from roomcast.logs import fault
+from roomcast.pages import CLIENT, CLIENT_PATH
 from roomcast.protocol import cors, event_stream, hixie76
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.handshake import Dialect, accept, recognise, subprotocol
@@ -45,6 +46,7 @@ _TURNED_AWAY_MAX = 64
 
 _READY_PATH = "/-/ready"
 _READY = Page(b"ready\n")
+_CLIENT = Page(CLIENT.body, CLIENT.headers)
 _OUTCOMES = {405: Outcome.METHOD, 426: Outcome.VERSION, 431: Outcome.HEAD_TOO_LARGE}
 
 
@@ -227,13 +229,15 @@ class Entry:
         return head + token, rest[hixie76.KEY3_SIZE :]
 
     def _answer_plain(self, visitor: Visitor, request: Request, rest: bytes) -> bool:
-        """Answer a GET that asks for no WebSocket: a page, a probe, a stream, or what an upgrade would be told.
+        """Answer a GET that asks for no WebSocket: a page, a probe, a stream, or what an upgrade is told.
 
         Returns:
             Whether it made a member.
         """
         if request.path == "/":
             self._answers.show(visitor, self._page)
+        elif request.path == CLIENT_PATH:
+            self._answers.show(visitor, _CLIENT)
         elif request.path == _READY_PATH:
             if self._membership.counters.is_draining:
                 raise DRAINING

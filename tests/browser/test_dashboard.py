@@ -1,0 +1,162 @@
+"""The dashboard of a relay in a process of its own: its numbers, its key, and what it does when the relay is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from tests.browser.contrast import AA, worst_contrast
+from tests.processes import RelayProcess, relay_process
+from tests.running import ask, metric
+from tests.wire import connect, get, rfc6455_head, shake_hands_rfc6455
+
+
+@pytest.fixture
+def relay() -> Iterator[RelayProcess]:
+    with relay_process("server.drain_s=0", "limits.ping_interval_s=0") as process:
+        yield process
+
+
+def dashboard_of(relay: RelayProcess) -> str:
+    host, port = relay.private_address
+    return f"http://{host}:{port}/"
+
+
+def opened(desk: BrowserContext, relay: RelayProcess) -> Page:
+    page = desk.new_page()
+    page.goto(dashboard_of(relay))
+    expect(page.get_by_role("status")).to_have_text("live")
+    return page
+
+
+def row(page: Page, table: str, name: str) -> Locator:
+    """Return one row of a table, by the table's title and its first cell."""
+    section = page.locator("section").filter(has=page.get_by_role("heading", name=table))
+    return section.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name, exact=True))
+
+
+def test_numbers_equal_the_metrics(desk: BrowserContext, relay: RelayProcess) -> None:
+    with ExitStack() as clients:
+        members = []
+        for path in ("/rooms/lobby", "/rooms/lobby", "/rooms/lobby", "/rooms/kitchen"):
+            wire = clients.enter_context(connect(relay.address))
+            members.append(shake_hands_rfc6455(wire, path))
+        for number in range(7):
+            members[0].say(f"hello {number}")
+            members[1].hear(), members[2].hear()
+        for _ in range(3):
+            ask(relay.address, rfc6455_head("/rooms/lobby", "Origin: https://evil.example"))
+        ask(relay.address, get("/nothing"))
+        clients.enter_context(connect(relay.address)).close()
+        leaver = shake_hands_rfc6455(clients.enter_context(connect(relay.address)), "/rooms/lobby")
+        leaver.say_goodbye()
+        leaver.read_goodbye()
+
+        page = opened(desk, relay)
+
+        expect(row(page, "Templates", "rooms").get_by_role("cell")).to_have_text(
+            ["2", "4", "0", "0", "0", "7", "14", "0"]
+        )
+        expect(page.locator("#tile-members")).to_have_text("4")
+        expect(page.locator("#tile-rooms")).to_have_text("2")
+        expect(row(page, "Rooms", "/rooms/lobby").get_by_role("cell").first).to_have_text("3")
+        expect(row(page, "Refused origins", "https://evil.example").get_by_role("cell")).to_have_text("3")
+        for name, shown in (
+            ('roomcast_members{template="rooms"}', "4"),
+            ('roomcast_rooms{template="rooms"}', "2"),
+            ('roomcast_laggards{template="rooms"}', "0"),
+            ('roomcast_messages_received_total{kind="text",template="rooms"}', "7"),
+            ('roomcast_messages_delivered_total{template="rooms"}', "14"),
+        ):
+            assert metric(relay.private_address, name) == float(shown)
+        for table, family, words in (
+            ("Handshakes", 'roomcast_handshakes_total{{dialect="rfc6455",outcome="{}"}}', ("accepted", "origin")),
+            ("Handshakes", 'roomcast_handshakes_total{{dialect="none",outcome="{}"}}', ("not_found",)),
+            ("Closes", 'roomcast_disconnects_total{{dialect="rfc6455",reason="{}"}}', ("peer",)),
+        ):
+            for word in words:
+                value = metric(relay.private_address, family.format(word))
+                expect(row(page, table, word).get_by_role("cell")).to_have_text(f"{value:.0f}")
+
+
+def test_rates_are_those_of_what_is_said_meanwhile(desk: BrowserContext, relay: RelayProcess) -> None:
+    with connect(relay.address) as one, connect(relay.address) as other:
+        ada, bob = shake_hands_rfc6455(one, "/rooms/lobby"), shake_hands_rfc6455(other, "/rooms/lobby")
+        page = opened(desk, relay)
+        rate = page.locator("#tile-in")
+        expect(rate).to_have_text("0")
+
+        for _ in range(5):
+            ada.say("hello")
+            bob.hear()
+
+        expect(rate).not_to_have_text("0")
+        expect(row(page, "Templates", "rooms").get_by_role("cell").nth(5)).to_have_text("5")
+
+
+def test_page_shows_that_the_relay_is_away_and_comes_back(desk: BrowserContext) -> None:
+    page = desk.new_page()
+    with relay_process("server.drain_s=0") as relay:
+        port = relay.private_address[1]
+        page.goto(dashboard_of(relay))
+        expect(page.get_by_role("status")).to_have_text("live")
+        first = page.locator("#epoch").inner_text()
+    expect(page.get_by_role("status")).to_have_text("reconnecting")
+    expect(page.get_by_role("alert")).to_contain_text("The relay is away")
+
+    with relay_process("server.drain_s=0", f"admin.port={port}"):
+        page.evaluate("dispatchEvent(new Event('online'))")
+
+        expect(page.get_by_role("status")).to_have_text("live")
+        expect(page.get_by_role("alert")).to_be_hidden()
+        expect(page.locator("#epoch")).not_to_have_text(first)
+
+
+def test_names_that_strangers_chose_are_text(desk: BrowserContext, relay: RelayProcess) -> None:
+    with connect(relay.address) as wire:
+        shake_hands_rfc6455(wire, "/rooms/%3Cimg%20src=x%20onerror=alert(1)%3E")
+
+        page = opened(desk, relay)
+
+        expect(row(page, "Rooms", "/rooms/<img src=x onerror=alert(1)>")).to_be_visible()
+        expect(page.locator("img")).to_have_count(0)
+
+
+def test_page_breaks_no_rule_of_its_own_policy(desk: BrowserContext, relay: RelayProcess) -> None:
+    page = desk.new_page()
+    complaints: list[str] = []
+
+    def complain(message: ConsoleMessage) -> None:
+        complaints.append(message.text)
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    page.goto(dashboard_of(relay))
+
+    expect(page.get_by_role("status")).to_have_text("live")
+    expect(page.locator("#tile-members")).to_have_text("0")
+    assert complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1600])
+def test_page_fits_its_window_and_can_be_read(
+    desk: BrowserContext, relay: RelayProcess, width: int, scheme: str
+) -> None:
+    with connect(relay.address) as wire:
+        shake_hands_rfc6455(wire, "/rooms/" + "W" * 200)
+        ask(relay.address, rfc6455_head("/rooms/lobby", f"Origin: https://{'w' * 60}.{'w' * 60}.example"))
+        page = desk.new_page()
+        page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+
+        page.goto(dashboard_of(relay))
+
+        expect(row(page, "Rooms", "/rooms/" + "W" * 200)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        ratio, text = worst_contrast(page)
+        assert ratio >= AA, text

@@ -1,0 +1,140 @@
+"""Roomcast.events: a stream that comes back, with a key, and after answers that EventSource gives up on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.standin import StandIn, Stream
+from tests.browser.test_client import is_state, still, told, wait_s
+
+FOLLOW = """(options) => {
+  globalThis.told = [];
+  globalThis.room = Roomcast.events("/api/v1/events", {
+    ...options,
+    onEvent: (event) => told.push(["event", event]),
+    onState: (...state) => told.push(["state", ...state]),
+  });
+}"""
+
+
+def follow(desk: BrowserContext, stand_in: StandIn, *streams: Stream, **options: Any) -> Page:
+    stand_in.streams = list(streams)
+    page = still(desk, stand_in)
+    page.evaluate("Math.random = () => 0.5")
+    page.evaluate(FOLLOW, options)
+    return page
+
+
+def events(page: Page, count: int) -> list[dict[str, Any]]:
+    until = f"told.filter(([name]) => name === 'event').length >= {count}"
+    return [event for _, event in told(page, "event", until=until)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_events_are_read_as_the_standard_says(desk: BrowserContext, stand_in: StandIn, end: str) -> None:
+    lines = [
+        ":a comment",
+        "id: 7",
+        "event: stats",
+        "data: one",
+        "data:two",
+        "data",
+        "",
+        "data:  spaced: twice",
+        "",
+        "event: nothing",
+        "",
+        "data: never whole",
+    ]
+
+    page = follow(desk, stand_in, (200, {}, end.join(lines)), (403, {}, ""))
+
+    assert events(page, 2) == [
+        {"type": "stats", "data": "one\ntwo\n", "id": "7"},
+        {"type": "message", "data": " spaced: twice", "id": "7"},
+    ]
+
+
+def test_stream_that_ends_is_asked_for_again_from_its_last_event(desk: BrowserContext, stand_in: StandIn) -> None:
+    page = follow(desk, stand_in, (200, {}, "retry: 3000\nid: k7:1\ndata: 1\n\n"), (200, {}, "data: 2\n\n"))
+
+    assert wait_s(page) == 3.0
+    page.clock.run_for(3_000)
+
+    assert [event["data"] for event in events(page, 2)] == ["1", "2"]
+    assert "Last-Event-ID" not in stand_in.asked[0]
+    assert stand_in.asked[1]["Last-Event-ID"] == "k7:1"
+    assert stand_in.asked[0]["Accept"] == "text/event-stream"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected_s"), [(503, {"Retry-After": "5"}, 5.0), (429, {}, 0.5), (500, {}, 0.5)]
+)
+def test_refusal_for_now_is_waited_out(
+    desk: BrowserContext, stand_in: StandIn, status: int, headers: dict[str, str], expected_s: float
+) -> None:
+    page = follow(desk, stand_in, (status, headers, "later"), (200, {}, "data: here\n\n"))
+
+    assert wait_s(page) == expected_s
+    assert told(page, "state", until="true")[-1][2] | {"delay_ms": 0} == {
+        "reason": "refused",
+        "code": status,
+        "detail": "later",
+        "delay_ms": 0,
+    }
+    page.clock.run_for(int(expected_s * 1_000))
+    assert [event["data"] for event in events(page, 1)] == ["here"]
+
+
+def test_refusal_for_good_is_the_end_until_there_is_another_key(desk: BrowserContext, stand_in: StandIn) -> None:
+    page = follow(desk, stand_in, (401, {}, '{"detail": "a key is wanted"}'), (200, {}, "data: here\n\n"), key="first")
+
+    ended = told(page, "state", until=is_state("ended"))[-1]
+    page.clock.fast_forward(3_600_000)
+    page.evaluate("room.options.key = () => Promise.resolve('second')")
+    page.evaluate("room.retry()")
+
+    assert ended[2] == {"reason": "refused", "code": 401, "detail": '{"detail": "a key is wanted"}'}
+    assert [event["data"] for event in events(page, 1)] == ["here"]
+    assert [headers["Authorization"] for headers in stand_in.asked] == ["Bearer first", "Bearer second"]
+
+
+def test_door_that_is_away_is_tried_again(desk: BrowserContext, stand_in: StandIn) -> None:
+    page = follow(desk, stand_in, (200, {}, "data: here\n\n"))
+    come_here = "**/api/v1/events"
+    told(page, until=is_state("waiting"))
+    page.route(come_here, lambda route: route.abort())
+    page.clock.run_for(1_000)
+    page.wait_for_function("told.at(-1)[1] === 'waiting' && told.at(-1)[2].reason === 'gone'")
+
+    page.unroute(come_here)
+    page.clock.run_for(2_000)
+
+    assert len(events(page, 2)) == 2
+
+
+def test_silent_stream_is_given_up(desk: BrowserContext, stand_in: StandIn) -> None:
+    stand_in.streams = [(200, {}, "data: here\n\n")]
+    page = still(desk, stand_in)
+    # Held where it is: neither answered nor refused.
+    page.route("**/api/v1/events", lambda route: None, times=1)
+    with page.expect_request("**/api/v1/events"):
+        page.evaluate(FOLLOW, {})
+
+    page.clock.run_for(30_000)
+
+    assert told(page, "state", until=is_state("waiting"))[-1][2]["reason"] == "silence"
+
+
+def test_closed_stream_stays_closed(desk: BrowserContext, stand_in: StandIn) -> None:
+    page = follow(desk, stand_in, (200, {}, "data: here\n\n"))
+    told(page, until=is_state("waiting"))
+
+    page.evaluate("room.close()")
+    page.clock.fast_forward(3_600_000)
+
+    assert page.evaluate("told.at(-1)") == ["state", "ended", {"reason": "closed"}]
+    assert len(stand_in.asked) == 1
