@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -50,6 +51,11 @@ def hits(relay: Relay) -> Hits:
     text = relay.ask_admin("/metrics").body.decode()
     series = re.findall(r'^roomcast_limit_hits_total\{action="(\w+)",limit="(\w+)"\} (\S+)$', text, re.MULTILINE)
     return {(limit, action): float(value) for action, limit, value in series if float(value)}
+
+
+def _is_flushed(relay: Relay, received: int) -> bool:
+    hub = relay.server.hub
+    return hub.templates["rooms"].received_text == received and hub.rooms[LOBBY].pending_bytes == 0
 
 
 def check_refused(relay: Relay, status: int, request: bytes | None = None) -> None:
@@ -325,7 +331,7 @@ def newcomer_to_the_past_and_one_where_memory_is_tight(relay: Relay) -> Iterator
     while not relay.call(lambda: hub.budget.is_tight):
         publisher.say(numbered(sent))
         sent += 1
-        relay.until(lambda: hub.templates["rooms"].received_text == sent and hub.rooms[LOBBY].pending_bytes == 0)
+        relay.until(partial(_is_flushed, relay, sent))
     check_refused(relay, 503, rfc6455_head(f"{LOBBY}?history=1"))
     # Who wants nothing of the past costs nothing.
     relay.join()

@@ -100,7 +100,12 @@ def test_template_without_history_keeps_nothing(serve: Serve) -> None:
 
 
 def test_page_ends_before_it_grows_too_large(serve: Serve) -> None:
-    limits = {"history_messages": 5, "message_max_bytes": 600_000, "history_max_bytes": 4_194_304}
+    limits = {
+        "history_messages": 5,
+        "message_max_bytes": 600_000,
+        "history_max_bytes": 4_194_304,
+        "lag_max_bytes": 8_388_608,
+    }
     caller = Caller(serve(WITH_KEY + rooms(**limits)))
     for _ in range(4):
         assert caller.say("x" * 600_000).status == 200

@@ -54,6 +54,14 @@ SERVED_DEFLATED: Configuration = {**SERVED, "deflate": {"enabled": True}}
 SKIPPING: Configuration = {**SERVED, "room": {**_ROOM, "overflow": "skip"}}
 
 PUBLISHED: Configuration = {**SERVED, "admin": {"api_key": KEY}}
+# The rest of a plain broadcast's configuration stays as it is: what is counted is what is kept.
+KEEPING: Configuration = {**BARE, "room": {**_ROOM, "echo": True, "gather_max_s": 0, "history_messages": 1000}}
+# Ten thousand of one address, of whom one pings without a pause.
+HERD: Configuration = {
+    **SERVED,
+    "limits": {"messages_per_s": 0, "bytes_per_s": 0, "handshakes_max": 0, "control_frames_per_s": 0},
+    "room": {**_ROOM, "echo": True, "history_messages": 1000},
+}
 
 LAG_MAX_KIB = 4096
 SEND_BUFFER_KIB = 64
@@ -105,6 +113,11 @@ def _fan_out(name: str, title: str, load: str, *, floor: float | None, bun: floa
     limits = {"floor": floor, "bun": bun}
     bounds = tuple(Bound(value, "roomcast", limit, against) for against, limit in limits.items() if limit is not None)
     return Figure(name, title, entries, bounds, may_be_joined=True)
+
+
+def _with_history(name: str, title: str, load: str) -> Figure:
+    entries = Entry("plain", "roomcast", load, BARE), Entry("kept", "roomcast", load, KEEPING)
+    return Figure(name, title, entries, (Bound("cpu_us_per_delivery", "kept", 1.05, against="plain"),))
 
 
 def _fan_out_over_tls(name: str, title: str, load: str, *, bun: float) -> Figure:
@@ -167,6 +180,15 @@ FIGURES = (
     # 2,500 and 50,000 a second on one core.
     _published("api-publish", "publishing over HTTP, one message a request", "-c 16", at_most_us=400),
     _published("api-batch", "publishing over HTTP, 1,000 messages a request", "-c 2 -b 1000", at_most_us=20),
+    _with_history("history-one-to-1000", "1 sender → 1,000 members, 1,000 messages kept", "-m 1000 -P 1"),
+    _with_history("history-16-all", "16 members, all sending, 1,000 messages kept", "-m 16 -P 16"),
+    _alone(
+        "resume-10000",
+        "10,000 come back at once for 100 messages each: a ping meanwhile",
+        "-m 10000 -P 0 -H 100 -W 0 -d 0.2",
+        HERD,
+        Bound("herd_ping_max_us", "roomcast", 20_000),
+    ),
     _alone(
         "handshake",
         "server CPU per accepted handshake, all policies on",

@@ -14,6 +14,10 @@
  * What it is not: a WebSocket client. It believes the server's frames and its masking key
  * is no secret, for its own speed limits what can be measured.
  *
+ * With -H it is a herd that comes back: the first member publishes so many messages, then
+ * all others connect at once, as fast as the server takes them, and ask for all of these.
+ * The first one pings meanwhile, one ping after the other, to see how long the server is away.
+ *
  * With -Z it offers permessage-deflate and counts what arrives compressed, without looking
  * into it. It publishes uncompressed either way: text that shrinks to about a third.
  *
@@ -40,10 +44,10 @@
 #endif
 
 enum { STAMP_SIZE = 18, HEAD_MAX = 14, PONG_MAX = 6 + 125, LATENCIES_MAX = 4000000, READ_SIZE = 1 << 20 };
-enum { OPCODE_BINARY = 2, OPCODE_CLOSE = 8, OPCODE_PING = 9, COMPRESSED = 0x40 };
+enum { OPCODE_BINARY = 2, OPCODE_CLOSE = 8, OPCODE_PING = 9, OPCODE_PONG = 10, COMPRESSED = 0x40 };
 
 static struct {
-  int port, rooms, members, publishers, size, window, stalled, receive_buffer;
+  int port, rooms, members, publishers, size, window, stalled, receive_buffer, herd;
   bool is_flood, offers_deflate;
   double seconds, warm_s, rate;
   pid_t server;
@@ -51,8 +55,12 @@ static struct {
 } want = {.port = 8080, .rooms = 1, .members = 100, .publishers = 1, .size = 64, .window = 1,
           .seconds = 3, .warm_s = 0.5, .path = "/rooms/%d", .origin = "http://localhost"};
 
+enum stage { JOINED, CONNECTING, ASKING };
+
 struct member {
   int fd;
+  enum stage stage;
+  int replayed;             /* what it has got of what the herd asks for */
 #ifdef TLS
   SSL *tls;
 #endif
@@ -71,6 +79,8 @@ struct member {
 static struct member *members;
 static int poller;
 static uint64_t published, delivered, compressed;
+static uint64_t pinged;     /* when the ping went out that is under way */
+static int served;          /* members of the herd that have got all */
 static uint32_t *latencies_us;
 static size_t latencies;
 
@@ -250,13 +260,22 @@ static void time_delivery(const uint8_t *payload) {
 
 static void on_message(struct member *m, const uint8_t *payload, uint64_t size) {
   delivered++;
-  if ((delivered & 15) == 0 && latencies < LATENCIES_MAX && size >= STAMP_SIZE)
+  if (want.herd && ++m->replayed == want.herd)
+    served++;
+  if (!want.herd && (delivered & 15) == 0 && latencies < LATENCIES_MAX && size >= STAMP_SIZE)
     time_delivery(payload);
-  bool is_closed_loop = want.rate == 0 && !want.is_flood;
+  bool is_closed_loop = want.rate == 0 && !want.is_flood && !want.herd;
   if (is_closed_loop && m->is_publisher && ++m->heard >= want.publishers) {
     m->heard -= want.publishers;
     publish(m);
   }
+}
+
+static void ping(struct member *m) {
+  static const uint8_t frame[6] = {0x80 | OPCODE_PING, 0x80};
+  pinged = now();
+  if (give(m, frame, sizeof frame) != sizeof frame)
+    fail("ping");
 }
 
 static void on_control(struct member *m, int opcode, const uint8_t *payload, uint64_t size) {
@@ -264,6 +283,10 @@ static void on_control(struct member *m, int opcode, const uint8_t *payload, uin
     fprintf(stderr, "wsload: closed by the server: %d %.*s\n", size >= 2 ? payload[0] << 8 | payload[1] : 0,
             size >= 2 ? (int)size - 2 : 0, payload + 2);
     exit(4);
+  }
+  if (opcode == OPCODE_PONG && want.herd) {
+    latencies_us[latencies++] = (now() - pinged) / 1000;
+    ping(m);
   }
   if (opcode == OPCODE_PING && size < 126) {
     memcpy(m->pong, (uint8_t[6]){0x8a, 0x80 | size}, 6); /* a key of zeros masks nothing */
@@ -332,8 +355,8 @@ static void read_member(struct member *m) {
 
 /* ---- Connecting ---- */
 
-static int connected_socket(int number) {
-  int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+static int connected_socket(int number, int flags) {
+  int fd = socket(AF_INET, SOCK_STREAM | flags, 0), one = 1;
   if (fd < 0)
     fail("socket");
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -345,22 +368,38 @@ static int connected_socket(int number) {
   bool is_stalled = number % want.members >= want.members - want.stalled;
   if (is_stalled && want.receive_buffer)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &want.receive_buffer, sizeof want.receive_buffer);
-  if (bind(fd, (void *)&from, sizeof from) || connect(fd, (void *)&to, sizeof to))
+  if (bind(fd, (void *)&from, sizeof from) || (connect(fd, (void *)&to, sizeof to) && errno != EINPROGRESS))
     fail("connect");
   return fd;
 }
 
-static void shake_hands(struct member *m, int room) {
+static void ask(struct member *m, int room, const char *query) {
   char path[128], head[2048];
   snprintf(path, sizeof path, want.path, room);
   int size = snprintf(head, sizeof head,
-                      "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "GET %s%s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
                       "Origin: %s\r\n%s\r\n",
-                      path, want.port, want.origin,
+                      path, query, want.port, want.origin,
                       want.offers_deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
   if (give(m, head, size) != size)
     fail("handshake");
+}
+
+static void check_answer(const char *head) {
+  if (strncmp(head, "HTTP/1.1 101", 12)) {
+    fprintf(stderr, "wsload: refused: %s\n", head);
+    exit(3);
+  }
+  if (want.offers_deflate && !strstr(head, "permessage-deflate")) {
+    fprintf(stderr, "wsload: no compression was agreed on: %s\n", head);
+    exit(3);
+  }
+}
+
+static void shake_hands(struct member *m, int room) {
+  char head[2048];
+  ask(m, room, "");
   size_t got = 0;
   char *end = NULL;
   while (!end) {
@@ -370,21 +409,14 @@ static void shake_hands(struct member *m, int room) {
     head[got += n] = 0;
     end = strstr(head, "\r\n\r\n");
   }
-  if (strncmp(head, "HTTP/1.1 101", 12)) {
-    fprintf(stderr, "wsload: refused: %s\n", head);
-    exit(3);
-  }
-  if (want.offers_deflate && !strstr(head, "permessage-deflate")) {
-    fprintf(stderr, "wsload: no compression was agreed on: %s\n", head);
-    exit(3);
-  }
+  check_answer(head);
   keep(m, (uint8_t *)end + 4, head + got - (end + 4));
 }
 
 static void join(int number) {
   struct member *m = &members[number];
   int place = number % want.members;
-  m->fd = connected_socket(number);
+  m->fd = connected_socket(number, 0);
   begin(m);
   shake_hands(m, number / want.members);
   fcntl(m->fd, F_SETFL, O_NONBLOCK);
@@ -431,6 +463,68 @@ static void run_until(uint64_t start, uint64_t end) {
   }
 }
 
+/* ---- The herd ---- */
+
+static void read_answer(struct member *m) {
+  char answer[4096];
+  ssize_t n = recv(m->fd, answer, sizeof answer - 1, MSG_PEEK);
+  if (n < 0 && errno == EAGAIN)
+    return;
+  if (n <= 0)
+    fail("the server closed a connection");
+  answer[n] = 0;
+  char *end = strstr(answer, "\r\n\r\n");
+  if (!end)
+    return;
+  check_answer(answer);
+  if (recv(m->fd, answer, end + 4 - answer, 0) != end + 4 - answer)
+    fail("handshake");
+  m->stage = JOINED;
+}
+
+static void go_on(struct member *m) {
+  char query[32];
+  if (m->stage == CONNECTING) {
+    snprintf(query, sizeof query, "?history=%d", want.herd);
+    ask(m, 0, query);
+    m->stage = ASKING;
+    watch(m, EPOLLIN, EPOLL_CTL_MOD);
+  } else if (m->stage == ASKING) {
+    read_answer(m);
+  } else {
+    read_member(m);
+  }
+}
+
+static void take_events(int timeout_ms) {
+  struct epoll_event events[64];
+  int n = epoll_wait(poller, events, 64, timeout_ms);
+  for (int i = 0; i < n; i++)
+    go_on(events[i].data.ptr);
+}
+
+static void run_herd(void) {
+  struct member *first = &members[0];
+  join(0);
+  first->owed = want.herd;
+  drain(first);
+  while (!served)
+    take_events(10);
+  latencies = 0;
+  ping(first);
+  for (int i = 1; i < want.members; i++) {
+    members[i].fd = connected_socket(i, SOCK_NONBLOCK);
+    members[i].stage = CONNECTING;
+    watch(&members[i], EPOLLOUT, EPOLL_CTL_ADD);
+    /* Those that wait in the server's queue are enough to keep it busy; of more the kernel drops some. */
+    do
+      take_events(0);
+    while (i - served > want.window * 1000);
+  }
+  while (served < want.members)
+    take_events(10);
+}
+
 static int by_value(const void *a, const void *b) {
   uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
   return (x > y) - (x < y);
@@ -442,7 +536,7 @@ static uint32_t latency(double share) {
 
 static void parse(int argc, char **argv) {
   int option;
-  while ((option = getopt(argc, argv, "p:t:r:m:P:s:w:d:W:x:R:o:z:b:FZ")) > 0)
+  while ((option = getopt(argc, argv, "p:t:r:m:P:s:w:d:W:x:R:o:z:b:H:FZ")) > 0)
     switch (option) {
     case 'p': want.port = atoi(optarg); break;
     case 't': want.path = optarg; break;
@@ -458,6 +552,7 @@ static void parse(int argc, char **argv) {
     case 'o': want.origin = optarg; break;
     case 'z': want.stalled = atoi(optarg); break;
     case 'b': want.receive_buffer = atoi(optarg); break;
+    case 'H': want.herd = atoi(optarg); break;
     case 'F': want.is_flood = true; break;
     case 'Z': want.offers_deflate = true; break;
     default: fprintf(stderr, "wsload: see the options in parse()\n"); exit(1);
@@ -479,12 +574,19 @@ int main(int argc, char **argv) {
 
   long rss_before_kib = server_rss_kib();
   double cpu_before_s = server_cpu_s();
-  for (int i = 0; i < count; i++)
-    join(i);
+  if (want.herd)
+    run_herd();
+  else
+    for (int i = 0; i < count; i++)
+      join(i);
   double handshake_cpu_s = server_cpu_s() - cpu_before_s;
   usleep(200000); /* let the server finish what follows a handshake before its memory is read */
   long rss_joined_kib = server_rss_kib();
 
+  qsort(latencies_us, latencies, sizeof *latencies_us, by_value);
+  printf("{\"herd_ping_p99_us\": %u, \"herd_ping_max_us\": %u, ", latency(0.99), latency(1));
+  if (want.herd)
+    want.publishers = 0;
   uint64_t start = now(), measured = start + want.warm_s * 1e9;
   start_publishers();
   run_until(start, measured);
@@ -497,7 +599,7 @@ int main(int argc, char **argv) {
   double self_s = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) / 1e9 - self_before_s;
 
   qsort(latencies_us, latencies, sizeof *latencies_us, by_value);
-  printf("{\"deliveries_per_s\": %.0f, \"published_per_s\": %.1f, \"cpu_us_per_delivery\": %.4f, "
+  printf("\"deliveries_per_s\": %.0f, \"published_per_s\": %.1f, \"cpu_us_per_delivery\": %.4f, "
          "\"server_cpu\": %.4f, \"generator_cpu\": %.4f, ",
          delivered / elapsed_s, (published - published_before) / elapsed_s,
          delivered ? server_s * 1e6 / delivered : 0, server_s / elapsed_s, self_s / elapsed_s);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from random import Random
 
@@ -33,7 +34,7 @@ def take_frames(data: bytearray) -> list[tuple[int, bytes]]:
     return frames
 
 
-class Reader:
+class Reader(ABC):
     """One that hears a room over many connections, each of which it loses at any byte."""
 
     def __init__(self, relay: Relay, dice: Random) -> None:
@@ -91,14 +92,16 @@ class Reader:
 
     # --- what it asks for, and what it makes of what it hears
 
+    @abstractmethod
     def query(self) -> str:
-        raise NotImplementedError
+        """Return what it asks for when it comes."""
 
     def lines(self) -> tuple[str, ...]:
         return ()
 
+    @abstractmethod
     def hear(self, text: str) -> None:
-        raise NotImplementedError
+        """Take what came in one frame."""
 
 
 class ByPosition(Reader):

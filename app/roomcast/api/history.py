@@ -46,8 +46,7 @@ def _parse(position: str | None) -> tuple[str | None, int | None]:
 
 def _before_oldest(room: Room) -> int:
     """Return the offset after which all is kept: what is only held for laggards does not count."""
-    log = room.log
-    return max(log.first - 1, log.head - room.rules.history_messages)
+    return max(room.oldest, room.log.head - room.rules.history_messages)
 
 
 def _gap(hub: Hub, epoch: str | None, *, is_kept: bool) -> _Gap | None:

@@ -304,7 +304,9 @@ class Room(RoomLog):
         self._cohorts.enter(member)
         if member in self._parting:
             self._finish_if_served(member)
-        self._trim()
+        if not self.laggards:
+            # While others are behind, all that is held is needed still: ten thousand may catch up one after another.
+            self._trim()
 
     def sweep(self, member: Member) -> None:
         """Notice that a laggard which never wakes has overflowed. For each member, about once a second."""

@@ -65,11 +65,16 @@ class RoomLog:
             wish,
             self.log,
             self.at,
-            oldest=max(self.log.first - 1, self._forgotten),
+            oldest=self.oldest,
             epoch=epoch,
             now_s=now_s,
             history_messages=self.rules.history_messages,
         )
+
+    @property
+    def oldest(self) -> int:
+        """The offset after which all is there for those who come later. More may be held, for laggards."""
+        return max(self.log.first - 1, self._forgotten)
 
     @property
     def keeps_something(self) -> bool:
