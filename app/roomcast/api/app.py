@@ -26,6 +26,7 @@ from roomcast.api.members import MembersOfRoom, OneMember
 from roomcast.api.messages import BatchOfMessages, MessagesOfRoom
 from roomcast.api.openapi import document_text
 from roomcast.api.operations import OTHER, no_requests
+from roomcast.api.presence import PresenceEvents
 from roomcast.api.problems import CONTENT_TYPE, problem
 from roomcast.api.publish import Publishing
 from roomcast.api.rates import HolderRates
@@ -101,6 +102,7 @@ def _add_api(app: App[Request, Response], hub: Hub, is_ready: Callable[[], bool]
     app.add_route(f"{API}/batch", BatchOfMessages(guard, publishing, idempotency))
     app.add_route(f"{API}/members", MembersOfRoom(guard, hub, directory))
     app.add_route(f"{API}/members/{{member_id}}", OneMember(guard, hub))
+    app.add_route(f"{API}/presence", PresenceEvents(hub.announcer, lambda request: guard.require(request, Scope.READ)))
     app.add_route(f"{API}/revocations", Revocations(guard, access.revoker))
 
 

@@ -7,15 +7,12 @@ shows comes from the stream, and that does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
-from falcon import HTTPServiceUnavailable, Request, Response
+from falcon import Request, Response
 
 from roomcast.api.feed import Feed
-from roomcast.api.wsgi import KEEP_OPEN
+from roomcast.api.streams import begin_stream
 from roomcast.pages import CLIENT, DASHBOARD, Document
-
-_RETRY_S: Final = 5
 
 
 class Index:
@@ -67,14 +64,7 @@ class Events:
     def on_get(self, request: Request, response: Response) -> None:
         """Stream until somebody leaves."""
         self._check(request)
-        if not request.env[KEEP_OPEN]():
-            raise HTTPServiceUnavailable(
-                description="as many streams are open as this door may have", retry_after=_RETRY_S
-            )
-        response.content_type = "text/event-stream"
-        response.set_header("Cache-Control", "no-store")
-        # nginx would gather the events until it has some kilobytes of them.
-        response.set_header("X-Accel-Buffering", "no")
+        begin_stream(request, response)
         response.stream = self._feed.stream()
 
 

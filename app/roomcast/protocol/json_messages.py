@@ -14,15 +14,19 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 SUBPROTOCOL: Final = "roomcast.json"
 
 REF_MAX_CHARACTERS: Final = 64
 """How long a client may call what it publishes. It comes back with the answer."""
+
+LISTED_MAX: Final = 100
+"""How many are listed of those who are there, or come and go: 10 KB. Of a crowd the number matters."""
 
 Ref: TypeAlias = str | int | None
 
@@ -192,12 +196,22 @@ def goodbye(code: int, text: str) -> bytes:
 # --- who is there
 
 
+Person: TypeAlias = tuple[str, str | None]
+"""The id of a connection, and the subject of its token, if it has any."""
+
+
 @dataclass(frozen=True, slots=True)
 class People:
-    """Some who are in a room: those that are listed, by id and subject, and how many more."""
+    """Some who are in a room: those that are listed, and how many more."""
 
-    listed: Sequence[tuple[str, str | None]]
+    listed: Sequence[Person]
     more: int = 0
+
+    @classmethod
+    def of(cls, persons: Iterable[Person], count: int) -> People:
+        """Return how so many are listed: ``LISTED_MAX`` of them at most."""
+        listed = list(islice(persons, LISTED_MAX))
+        return cls(listed, count - len(listed))
 
 
 def joined(people: People, members: int) -> bytes:
@@ -211,13 +225,18 @@ def left(people: People, members: int) -> bytes:
 
 
 def _people(kind: str, people: People, members: int) -> bytes:
+    return _object(kind, people_fields(people, members))
+
+
+def people_fields(people: People, members: int) -> dict[str, Any]:
+    """Return what is told of some of the members of a room; ``members`` are there in all."""
     told: dict[str, Any] = {"members": [_person(person) for person in people.listed], "count": members}
     if people.more:
         told["more"] = people.more
-    return _object(kind, told)
+    return told
 
 
-def _person(person: tuple[str, str | None]) -> dict[str, str]:
+def _person(person: Person) -> dict[str, str]:
     identity, subject = person
     return {"id": identity} if subject is None else {"id": identity, "subject": subject}
 

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from roomcast.metrics import TransportCounters
 from roomcast.protocol import hixie76, json_messages, rfc6455
@@ -13,9 +12,6 @@ from roomcast.protocol.handshake import Dialect
 from roomcast.protocol.request import Request
 from roomcast.relay.author import Author
 from roomcast.relay.message import Kind, Message
-
-# How many are listed of those who are there, or come and go: 10 KB. Of a crowd the number matters.
-LISTED_MAX = 100
 
 _OPCODES = {Kind.TEXT: Opcode.TEXT, Kind.BINARY: Opcode.BINARY}
 
@@ -132,8 +128,7 @@ class JsonFormat(DialectFormat):
 
 def people(authors: Iterable[Author], count: int) -> json_messages.People:
     """Return how ``roomcast.json`` lists so many: the first of them, and how many more."""
-    listed = [(author.id, author.subject) for author in islice(authors, LISTED_MAX)]
-    return json_messages.People(listed, count - len(listed))
+    return json_messages.People.of(((author.id, author.subject) for author in authors), count)
 
 
 @dataclass(frozen=True, slots=True)
