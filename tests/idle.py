@@ -31,14 +31,14 @@ class NoTurns:
         raise AssertionError(f"an idle hub asked for a turn in {delay_s} s")
 
 
-def idle_hub(*templates: str) -> Hub:
+def idle_hub(*templates: str, rooms_max: int = 0) -> Hub:
     """Return a hub with counters for these templates, and no room."""
     hub = Hub(
         broker=lambda deliver: MemoryBroker(deliver, "idle", lambda: 0.0),
         scheduler=NoTurns(),
         clock=lambda: 0.0,
         wall_clock=lambda: 0.0,
-        rooms_max=0,
+        rooms_max=rooms_max,
         budget=Budget(),
         histories=Histories(),
         report=_fail,

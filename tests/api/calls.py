@@ -20,6 +20,8 @@ WITH_KEY = f'[admin]\napi_key = "{KEY}"\n'
 TAKES_TOKENS = f'[tokens]\nsecret = "{SECRET}"\n'
 """What makes a relay take tokens that ``shown`` shows."""
 
+ACTIONS = ["subscribe", "publish"]
+
 TEXT = {"Content-Type": "text/plain"}
 BINARY = {"Content-Type": "application/octet-stream"}
 JSON = {"Content-Type": "application/json"}
@@ -27,7 +29,7 @@ JSON = {"Content-Type": "application/json"}
 
 def shown(**claims: object) -> str:
     """Return the header by which somebody shows a good token for any room, with these claims too."""
-    token = signer("HS256").token({"exp": 2**33, "iat": 1, "rooms": ["/rooms/{room}"], **claims})
+    token = signer("HS256").token({"exp": 2**33, "iat": 1, "rooms": ["/rooms/{room}"], "actions": ACTIONS, **claims})
     return f"Authorization: Bearer {token}"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.calls import BINARY, WITH_KEY, Caller
+from tests.api.calls import BINARY, TAKES_TOKENS, WITH_KEY, Caller, shown
 from tests.running import Relay, Serve
 from tests.transport.rooms import rooms
 
@@ -40,6 +40,17 @@ def test_message_is_told_with_its_author_and_its_time(relay: Relay, caller: Call
     assert first.pop("time_ms") <= second.pop("time_ms")
     assert first == {"offset": 1, "from": f"{epoch}.1", "text": "from a member"}
     assert second == {"offset": 2, "from": None, "base64": base64.b64encode(b"\xff").decode()}
+
+
+def test_author_is_told_by_whom_its_token_names(serve: Serve) -> None:
+    relay = serve(WITH_KEY + TAKES_TOKENS + rooms(history_messages=1, access="token"))
+    alice, bob = (relay.join(LOBBY, shown(sub=subject)) for subject in ("alice", "bob"))
+    alice.say("hello")
+    assert bob.hear() == "hello"
+
+    [message] = Caller(relay).get("messages", room=LOBBY).json["messages"]
+
+    assert (message["subject"], message["text"]) == ("alice", "hello")
 
 
 def test_pages_follow_each_other_and_then_what_is_new(caller: Caller) -> None:
@@ -100,13 +111,9 @@ def test_template_without_history_keeps_nothing(serve: Serve) -> None:
 
 
 def test_page_ends_before_it_grows_too_large(serve: Serve) -> None:
-    limits = {
-        "history_messages": 5,
-        "message_max_bytes": 600_000,
-        "history_max_bytes": 4_194_304,
-        "lag_max_bytes": 8_388_608,
-    }
-    caller = Caller(serve(WITH_KEY + rooms(**limits)))
+    limits = {"message_max_bytes": 600_000, "history_max_bytes": 4_194_304}
+    room = {"pending_max_bytes": 4_194_304, "lag_max_bytes": 8_388_608}
+    caller = Caller(serve(WITH_KEY + rooms(history_messages=5, **limits, **room)))
     for _ in range(4):
         assert caller.say("x" * 600_000).status == 200
 

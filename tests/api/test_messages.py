@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.api.calls import BINARY, JSON, KEY, TEXT, WITH_KEY, Caller
 from tests.running import Relay, Serve
 from tests.transport.rooms import rooms
 from tests.wire import BINARY as BINARY_FRAME
-from tests.wire import Frame
+from tests.wire import Frame, connect
 
 LOBBY = "/rooms/lobby"
 
@@ -122,6 +123,19 @@ def test_body_that_is_no_message_is_400_and_not_quoted(
     assert told.status == 400
     assert told.detail.startswith(detail)
     assert "secret" not in told.detail
+    assert not relay.call(lambda: relay.server.hub.rooms)
+
+
+def test_body_that_breaks_off_is_400_and_nothing_is_sent(relay: Relay) -> None:
+    head = f"POST /api/v1/messages?room={LOBBY} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n"
+    with connect(relay.server.private_address) as wire:
+        wire.send(f"{head}Content-Type: text/plain\r\nContent-Length: 10\r\n\r\nfive".encode())
+        wire.socket.shutdown(socket.SHUT_WR)
+
+        answer = wire.read_answer()
+
+    assert answer.status == 400
+    assert b"the body breaks off" in answer.body
     assert not relay.call(lambda: relay.server.hub.rooms)
 
 

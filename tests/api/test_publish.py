@@ -53,6 +53,20 @@ def test_message_of_any_size_passes_where_there_is_no_limit() -> None:
     assert publishing(idle_hub(), message_max_bytes=0).publish(text("/a", b"x" * 100_000), ROOT).offset == 1
 
 
+def test_room_that_cannot_be_opened_is_503_with_the_limit_that_says_so() -> None:
+    hub = idle_hub(rooms_max=1)
+    door = publishing(hub)
+    keeping = Terms("rooms", RoomRules(history_messages=1), hub.add_template("rooms"), 0, 0, 0)
+    hub.rooms.open("/full", RoomRules(), keeping.counters)
+
+    with pytest.raises(HTTPServiceUnavailable) as caught:
+        door.send(text("/a"), keeping)
+
+    assert caught.value.description == "rooms_max is reached"
+    # What nobody keeps needs no room.
+    assert door.publish(text("/a"), ROOT).members == 0
+
+
 def test_messages_are_counted_together_and_given_back_together() -> None:
     door = publishing(idle_hub(), messages_per_s=2)
     three, four, five = ([text("/a")] * count for count in (3, 4, 5))
