@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import servers
-from tests.bench.figures import BARE, PUBLISHED, Entry
+from tests.bench.figures import BARE, HERD, PUBLISHED, Entry
 from tests.bench.kit import measure
 from tests.bench.servers import toml
 
@@ -36,3 +36,12 @@ def test_configuration_is_written_as_toml() -> None:
     )
 
     assert text == '[limits]\nrooms_max = 0\n[origins]\nallow = ["*"]\n[[rooms]]\necho = true\ngather_max_s = 0.025\n'
+
+
+def test_herd_that_comes_back_gets_all_it_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "CACHE", tmp_path)
+
+    sample = measure(Entry("roomcast", "roomcast", "-m 50 -P 0 -H 20 -W 0", HERD), seconds=0.1)
+
+    # It ends when each of them has all.
+    assert sample["herd_ping_max_us"] >= sample["herd_ping_p99_us"] > 0

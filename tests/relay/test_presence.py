@@ -165,3 +165,31 @@ def test_room_that_is_left_by_all_before_it_was_told_anything_tells_nothing(rela
     relay.loop.wait(1.0)
 
     assert news == []
+
+
+def test_all_who_go_within_the_interval_are_told_of_together(relay: Relay) -> None:
+    room, early = enter(relay)
+    others = [enter(relay)[1] for _ in range(2)]
+    relay.loop.wait(0.0)
+
+    for member in others:
+        relay.hub.leave(room, member, Reason.GONE)
+    relay.loop.wait(1.0)
+
+    assert heard(early) == b"{3 come, 0 gone, 3 there}{0 come, 2 gone, 1 there}"
+
+
+def test_news_of_a_room_wait_while_another_s_are_being_told(relay: Relay) -> None:
+    members = [enter(relay)[1] for _ in range(3 * TOLD_PER_LOOK)]
+    for member in members:
+        member.tell_cost = relay.loop.spend(0.001)
+    relay.loop.wait(0.0)
+    elsewhere = FakeMember(TOLD, ROOMY)
+    relay.hub.join("/rooms/b", RULES, relay.counters, elsewhere)
+
+    relay.loop.wait(0.0)
+    meanwhile = heard(elsewhere)
+    relay.loop.run_dry()
+
+    assert (meanwhile, heard(elsewhere)) == (b"", b"{1 come, 0 gone, 1 there}")
+    assert all(heard(member) for member in members)

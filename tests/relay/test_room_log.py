@@ -255,3 +255,18 @@ def test_nobody_is_behind_that_asks_for_nothing(histories: Histories) -> None:
     _, start = resume(room, NO_WISH)
 
     assert (start, list(room.laggards)) == (Start(1), [])
+
+
+def test_what_laggards_were_owed_goes_when_the_last_of_them_has_it(histories: Histories) -> None:
+    room = keeping(histories, history_messages=1)
+    first, second = enter(room, capacity=1), enter(room, capacity=1)
+    say(room, b"a", b"b", b"c")
+    flush(room)
+
+    first.capacity = second.capacity = ROOMY
+    hear(first)
+    still_held = len(room.log)
+    hear(second)
+
+    assert (still_held, len(room.log)) == (3, 1)
+    assert (histories.held_bytes, room.budget.held_bytes) == (ONE + ROOM_BYTES, 0)

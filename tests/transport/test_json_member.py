@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from roomcast.transport.json_member import JsonMember
 from tests.running import OVER_TLS_TOO, Relay, Serve
-from tests.wire import BINARY, CLOSE, TEXT, Hixie76Client, Rfc6455Client, frame
+from tests.transport.rooms import rooms
+from tests.wire import BINARY, CLOSE, TEXT, Hixie76Client, Rfc6455Client, frame, shake_hands_rfc6455
 
 LOBBY = "/rooms/lobby"
 JSON = "Sec-WebSocket-Protocol: roomcast.json"
@@ -280,3 +282,24 @@ def test_one_that_publishes_and_reads_no_answers_has_to_go(serve: Serve) -> None
                 writer.client.wire.send(said * 100)
             except OSError:
                 break
+
+
+def test_author_that_ended_before_it_read_its_answers_is_remembered_without_them(serve: Serve) -> None:
+    relay = serve(rooms(history_messages=10))
+    wire = relay.connect(receive_buffer_bytes=4096)
+    author = JsonClient(shake_hands_rfc6455(wire, LOBBY, JSON))
+    hub = relay.server.hub
+    [member] = relay.call(lambda: hub.rooms[LOBBY].members())
+    assert isinstance(member, JsonMember)
+    author.publish("kept")
+    # The kernel takes some hundred kilobytes of the answers, then they wait.
+    while not relay.call(lambda: member._told_bytes):
+        for number in range(50):
+            author.say(type="nonsense", ref=f"{number}".ljust(64, "x"))
+
+    wire.reset()
+    relay.until(lambda: not hub.rooms[LOBBY].member_count)
+
+    [said] = relay.call(lambda: hub.rooms[LOBBY].log.after(0, 5))
+    assert said.sender is member
+    assert (member._told_bytes, member._told) == (0, [])

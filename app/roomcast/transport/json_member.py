@@ -7,7 +7,6 @@ somebody publishes and does not read the answers; then it has to go.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from roomcast.protocol import json_messages
@@ -56,7 +55,8 @@ class JsonMember(WebSocketMember):
         membership: Membership,
     ) -> None:
         super().__init__(connection, raw, wire_format, rate, address, membership)
-        self._told: deque[bytes] = deque()
+        # Not a deque: an empty one takes 600 bytes, in each of ten thousand members.
+        self._told: list[bytes] = []
         self._told_bytes = 0
         # Whether something is being read: its answers go out together, behind the last.
         self._is_reading = False
@@ -116,6 +116,11 @@ class JsonMember(WebSocketMember):
             self._add(self.wire_format.frame(Kind.TEXT, told) or b"")
         # Answers may wait for the end of what is read, in which its own goodbye stood.
         return self._take_told() + super()._last_words(reason)
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        self._told.clear()
+        self._told_bytes = 0
 
     # --- what it says
 
