@@ -29,7 +29,8 @@ def problem(status: str, detail: str, *headers: str) -> bytes:
     return json_answer(status, {"type": "about:blank", "title": "a", "status": 0, "detail": detail}, *headers)
 
 
-def json_answer(status: str, value: object, *headers: str) -> bytes:
-    """Return an answer that holds this value."""
+def json_answer(status: str, value: object, *headers: str, is_last: bool = True) -> bytes:
+    """Return an answer that holds this value, and says whether it is the connection's last."""
     body = json.dumps(value)
-    return "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", body]).encode()
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, *(["Connection: close"] if is_last else []), "", body]).encode()

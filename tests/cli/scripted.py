@@ -44,6 +44,7 @@ class ScriptedDoor:
         self.asked: list[Asked] = []
         """The requests, in their order."""
         self._news: SimpleQueue[Asked] = SimpleQueue()
+        self._closed: SimpleQueue[None] = SimpleQueue()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -61,6 +62,7 @@ class ScriptedDoor:
                         self._listener.close()
                         if self._is_held:
                             client.recv(1)
+                self._closed.put(None)
 
     def _accept(self) -> socket.socket:
         client, _ = self._listener.accept()
@@ -70,6 +72,10 @@ class ScriptedDoor:
     def next_asked(self) -> Asked:
         """Wait for the next request, and return it."""
         return self._news.get(timeout=HANG_S)
+
+    def wait_for_close(self) -> None:
+        """Wait until the next connection is closed."""
+        self._closed.get(timeout=HANG_S)
 
     def wait_for_end(self) -> None:
         """Wait until the last answer was given and its client has left."""

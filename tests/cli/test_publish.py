@@ -4,15 +4,20 @@ import base64
 import json
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from roomcast.cli import app
+from tests.api.calls import KEY, WITH_KEY
 from tests.cli.accepting import accept, problem, texts
 from tests.cli.scripted import scripted
+from tests.cutting import cutting_proxy
 from tests.processes import command_line
+from tests.running import Relay, Serve
 from tests.wire import HANG_S
 
 
@@ -129,3 +134,100 @@ def test_line_is_sent_when_it_is_there() -> None:
 
     assert process.returncode == 0
     assert (output, errors) == (b"2 messages, k7c2m9qa:1 to 2\n", b"")
+
+
+LOBBY = "/rooms/lobby"
+UNLIMITED = """
+[[rooms]]
+name = "rooms"
+path = "/rooms/{room}"
+messages_per_s = 0
+bytes_per_s = 0
+"""
+
+
+def private_url(relay: Relay) -> str:
+    return "http://{}:{}".format(*relay.server.private_address)
+
+
+def head_of(relay: Relay) -> int:
+    room = relay.server.hub.rooms.get(LOBBY)
+    return room.log.head if room else 0
+
+
+def lines_of(count: int) -> tuple[list[str], bytes]:
+    """Return so many texts, and the input that says them."""
+    texts = [str(number) for number in range(count)]
+    return texts, "".join(f"{text}\n" for text in texts).encode()
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show the key of these tests' relays."""
+    monkeypatch.setenv("ROOMCAST_CLIENT_API_KEY", KEY)
+
+
+@pytest.mark.usefixtures("key")
+def test_lines_are_heard_in_their_order_by_who_is_in_the_room(serve: Serve) -> None:
+    relay = serve(WITH_KEY + UNLIMITED)
+    member = relay.join(LOBBY)
+    said, given = lines_of(2500)
+
+    result = publish(LOBBY, "--url", private_url(relay), given=given)
+
+    epoch = relay.server.hub.epoch
+    assert (result.stdout, result.stderr) == (f"2,500 messages, {epoch}:1 to 2500\n", "")
+    assert [member.hear() for _ in said] == said
+
+
+@pytest.mark.usefixtures("key")
+def test_line_is_in_the_room_once_however_often_the_connection_is_cut(serve: Serve) -> None:
+    relay = serve(WITH_KEY + UNLIMITED)
+    member = relay.join(LOBBY)
+    said, given = lines_of(10_000)
+    with cutting_proxy(relay.server.private_address) as proxy:
+
+        def cut_now_and_then() -> None:
+            for head in range(1, len(said), 1500):
+                # A batch was accepted just now, and its answer is on its way.
+                relay.until(partial(has_reached, relay, head))
+                proxy.cut()
+
+        cutter = Thread(target=cut_now_and_then)
+        cutter.start()
+        result = publish(LOBBY, "--url", proxy.url, given=given)
+        cutter.join()
+
+    assert proxy.cuts
+    assert result.exit_code == 0
+    assert result.stdout.startswith("10,000 messages, ")
+    assert [member.hear() for _ in said] == said
+    assert head_of(relay) == len(said)
+
+
+def has_reached(relay: Relay, head: int) -> bool:
+    return head_of(relay) >= head
+
+
+@pytest.mark.usefixtures("key")
+def test_relay_that_takes_less_at_once_gets_less(serve: Serve) -> None:
+    relay = serve(f"{WITH_KEY}body_max_bytes = 65_536\n{UNLIMITED}")
+    member = relay.join(LOBBY)
+    said, given = lines_of(2000)
+
+    result = publish(LOBBY, "--url", private_url(relay), given=given)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [member.hear() for _ in said] == said
+
+
+def test_key_that_is_none_of_the_relay_s_is_refused_in_its_words(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay = serve(WITH_KEY)
+    without = publish(LOBBY, "hello", "--url", private_url(relay))
+    monkeypatch.setenv("ROOMCAST_CLIENT_API_KEY", "another")
+
+    result = publish(LOBBY, "hello", "--url", private_url(relay))
+
+    assert (without.exit_code, result.exit_code) == (1, 1)
+    assert without.stderr.startswith("roomcast: 401 a key is wanted")
+    assert result.stderr.startswith("roomcast: 401 this key is not one of ours")

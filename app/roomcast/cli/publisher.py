@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from select import select
 
 from pydantic import BaseModel
 
@@ -59,6 +60,10 @@ class _TooLarge(Exception):
     """More than the relay takes at once."""
 
 
+class _NoConnection(Exception):
+    """There is nobody to send anything to."""
+
+
 class Publisher:
     """Sends batches over one connection, which is made again when it breaks.
 
@@ -91,8 +96,6 @@ class Publisher:
         self._say = say
         self._connection: HTTPConnection = door.connect(ANSWER_MAX_S)
         self._has_been_answered = False
-        # Whether the connection has carried a request before, and so may have been closed for being idle.
-        self._is_used = False
         self._is_paced = False
 
     def close(self) -> None:
@@ -127,23 +130,22 @@ class Publisher:
 
     def _send(self, batch: Batch) -> Accepted:
         headers = self._headers | {"Idempotency-Key": self._name()}
-        is_known = True
+        is_known, why = True, ""
         for tries in range(TRIES_MAX):
+            told_s = 0.0
             try:
                 answer, data = self._ask(batch.body, headers)
-            except UNREACHABLE as error:
-                why, told_s = in_words(error), 0.0
-                if not self._has_been_answered:
+            except _NoConnection as error:
+                why = str(error)
+                if not self._has_been_answered and is_known:
                     raise RefusedError(f"{self._door.address}: {why}", batch) from error
-                is_known = False
+            except UNREACHABLE as error:
+                why, is_known = in_words(error), False
             else:
                 if answer.status == OK:
                     return _accepted(batch, data)
                 why, told_s = f"{answer.status} {_detail(data) or answer.reason}", retry_after_s(answer) or 0.0
-                if answer.status == TOO_LARGE:
-                    raise _TooLarge(why)
-                if answer.status not in COME_AGAIN | {CONFLICT}:
-                    raise RefusedError(why, batch, is_known=is_known)
+                _check(answer.status, why, batch, is_known=is_known)
                 if answer.status == TOO_MANY:
                     self._keep_pace(why, told_s)
                     continue
@@ -152,24 +154,28 @@ class Publisher:
 
     def _ask(self, body: bytes, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
         try:
-            return self._ask_once(body, headers)
-        except ConnectionError:
-            # Input may come slowly, and a connection that waits for it is closed. That is no failure yet.
-            if not self._is_used:
-                raise
-            self._is_used = False
-        return self._ask_once(body, headers)
-
-    def _ask_once(self, body: bytes, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
-        try:
+            self._connect()
             self._connection.request("POST", self._door.target(PATH), body, headers)
             answer = self._connection.getresponse()
-            self._has_been_answered = self._is_used = True
-            return answer, _read(answer)
+            data = _read(answer)
         except UNREACHABLE:
             # It connects anew with the next request.
             self._connection.close()
             raise
+        self._has_been_answered = True
+        return answer, data
+
+    def _connect(self) -> None:
+        """Connect, if there is no connection: what fails here has sent nothing."""
+        # Input may come slowly, and a connection that waits for it is closed by the other side. Where
+        # that has happened there is an end of stream to be read, before anything was asked.
+        if self._connection.sock is not None and select([self._connection.sock], [], [], 0)[0]:
+            self._connection.close()
+        if self._connection.sock is None:
+            try:
+                self._connection.connect()
+            except UNREACHABLE as error:
+                raise _NoConnection(in_words(error)) from error
 
     def _keep_pace(self, why: str, told_s: float) -> None:
         # A long input is told so every few hundred lines, and nothing is wrong with that.
@@ -182,6 +188,14 @@ class Publisher:
         wait_s = max(told_s, self._roll() * min(WAIT_MAX_S, FIRST_WAIT_S * 2**tries))
         self._say(f"{why}; again in {wait_s:.1f} s")
         self._wait(wait_s)
+
+
+def _check(status: int, why: str, batch: Batch, *, is_known: bool) -> None:
+    """Raise what a refusal means that the same request would get again."""
+    if status == TOO_LARGE:
+        raise _TooLarge(why)
+    if status not in COME_AGAIN | {CONFLICT}:
+        raise RefusedError(why, batch, is_known=is_known)
 
 
 def _read(answer: HTTPResponse) -> bytes:
