@@ -147,6 +147,14 @@ def test_stays_away_when_it_is_told_not_to_come_back_unchanged(
     told(page, until=is_state("open"))
 
 
+def test_goodbye_counts_also_where_its_close_frame_is_lost(desk: BrowserContext, stand_in: StandIn) -> None:
+    # 1011 is what the stand-in's library says of itself, and stands for whatever comes instead.
+    stand_in.answers[LOBBY] = [[welcome(), goodbye("kicked", 4403, None), (1011, "")]]
+    page = joined(desk, stand_in)
+
+    assert told(page, "state", until=is_state("ended"))[-1][2] == {"reason": "kicked", "code": 4403, "detail": None}
+
+
 @pytest.mark.parametrize("code", [4399, 4500])
 def test_codes_beside_44xx_are_no_reason_to_stay_away(desk: BrowserContext, stand_in: StandIn, code: int) -> None:
     stand_in.answers[LOBBY] = [[(code, "")]]

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
+from tests.api.calls import KEY
 from tests.browser.contrast import AA, worst_contrast
 from tests.processes import RelayProcess, relay_process
 from tests.running import ask, metric
@@ -113,6 +114,28 @@ def test_page_shows_that_the_relay_is_away_and_comes_back(desk: BrowserContext) 
         expect(page.get_by_role("status")).to_have_text("live")
         expect(page.get_by_role("alert")).to_be_hidden()
         expect(page.locator("#epoch")).not_to_have_text(first)
+
+
+def test_page_asks_for_the_key_and_keeps_it_for_its_tab(desk: BrowserContext) -> None:
+    with relay_process(f"admin.api_key={KEY}", "server.drain_s=0") as relay:
+        page = desk.new_page()
+        page.goto(dashboard_of(relay))
+        expect(page.get_by_role("status")).to_have_text("refused")
+        expect(page.get_by_role("alert")).to_contain_text("401: a key is wanted")
+
+        for key in ("f" * 32, KEY):
+            page.get_by_label("Key").fill(key)
+            page.get_by_role("button", name="Show").click()
+            if key != KEY:
+                expect(page.get_by_role("alert")).to_contain_text("this key is not one of ours")
+
+        expect(page.get_by_role("status")).to_have_text("live")
+        expect(page.get_by_role("alert")).to_be_hidden()
+        page.reload()
+        expect(page.get_by_role("status")).to_have_text("live")
+        stranger = desk.new_page()
+        stranger.goto(dashboard_of(relay))
+        expect(stranger.get_by_role("status")).to_have_text("refused")
 
 
 def test_names_that_strangers_chose_are_text(desk: BrowserContext, relay: RelayProcess) -> None:

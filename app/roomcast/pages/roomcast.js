@@ -228,10 +228,11 @@ globalThis.Roomcast = (() => {
     }
 
     #closed(code, reason) {
+      // Behind a goodbye the close frame may get lost; it would have said the same.
       const goodbye = this.#goodbye ?? { reason, code };
-      const detail = { reason: goodbye.reason, code, detail: goodbye.detail };
+      const detail = { reason: goodbye.reason, code: goodbye.code, detail: goodbye.detail };
       // 44xx says: do not come back unchanged. A new token would be a change.
-      if (code === 4401 && typeof this.options.token === "function") return this.#renew(detail);
+      if (goodbye.code === 4401 && typeof this.options.token === "function") return this.#renew(detail);
       if (goodbye.reconnect_after_ms === null || (code >= 4400 && code <= 4499)) return this.end(detail);
       const told = /\bretry_after_ms=(\d+)/.exec(reason);
       return this.wait(goodbye.reconnect_after_ms ?? (told ? Number(told[1]) : 0), detail);
