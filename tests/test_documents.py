@@ -131,8 +131,9 @@ def test_scrape_has_every_metric_that_is_named(document: Path) -> None:
     assert named <= names | families
 
 
-def test_configuration_in_the_readme_is_right() -> None:
-    Path("roomcast.toml").write_text(block("With one, say what differs:"), encoding="utf-8")
+@pytest.mark.parametrize("before", ["With one, say what differs:", "until you say otherwise."])
+def test_configuration_in_the_readme_is_right(before: str) -> None:
+    Path("roomcast.toml").write_text(block(before), encoding="utf-8")
 
     result = CliRunner().invoke(app, ["check", "--config", "roomcast.toml"])
 
