@@ -323,6 +323,7 @@ def reader_behind_and_what_it_misses(relay: Relay) -> Iterator[None]:
 def newcomer_to_the_past_and_one_where_memory_is_tight(relay: Relay) -> Iterator[None]:
     publisher = relay.join()
     _, sent = stall(relay, publisher)
+    relay.until(partial(_is_flushed, relay, sent))
     newcomer = relay.join(f"{LOBBY}?history=1")
     assert newcomer.hear() == numbered(sent - 1)
     newcomer.close()
