@@ -53,8 +53,9 @@ class Cohorts(dict[WireFormat, dict[Member, None]]):
 
     def services(self, batch: Sequence[Message], *, is_echoed: bool) -> list[Service]:
         """Return a burst of the batch for each cohort, with those who are to get it."""
-        return [
-            Service(Burst(batch, wire_format, is_echoed=is_echoed), list(cohort))
-            for wire_format, cohort in self.items()
-            if cohort
-        ]
+        # No comprehension: before Python 3.12 each is a call, and this runs in each pass.
+        services: list[Service] = []
+        for wire_format, cohort in self.items():
+            if cohort:
+                services.append(Service(Burst(batch, wire_format, is_echoed=is_echoed), list(cohort)))
+        return services

@@ -239,7 +239,9 @@ class Room(RoomLog):
         else:
             self.pending_bytes -= sum([message.size_bytes for message in batch])
         services = self._cohorts.services(batch, is_echoed=self.rules.echo)
-        size = sum([len(service.burst.data) for service in services])
+        size = 0
+        for service in services:
+            size += len(service.burst.data)
         self.log.frame_bytes += size
         self._at_once = AT_ONCE_BYTES // (size + 1) or 1
         return services
