@@ -80,5 +80,5 @@ def _fail_to_write(record: Record) -> None:
     raise AssertionError(f"an idle relay has something to say: {record}")
 
 
-def _fail(room: Room, error: Exception) -> None:
-    raise AssertionError(f"room {room.name} of an idle hub was ended") from error
+def _fail(room: Room | None, error: Exception) -> None:
+    raise AssertionError(f"room {room and room.name} of an idle hub was ended") from error

@@ -14,6 +14,7 @@ from falcon.testing import create_environ
 from roomcast.api.presence import WAITING_MAX, Inbox, PresenceEvents
 from roomcast.api.wsgi import KEEP_OPEN
 from roomcast.relay.presence import Announcer, News
+from roomcast.relay.slices import Slices
 from tests.api.calls import KEY, WITH_KEY, Caller
 from tests.relay.fake_loop import HandDrivenLoop
 from tests.relay.fake_wire import BracketFormat, FakeMember
@@ -96,7 +97,8 @@ def test_strange_name_is_told_nothing(serve: Serve) -> None:
 
 
 def test_quiet_stream_shows_that_it_lives_and_one_that_ends_is_told_no_more() -> None:
-    announcer = Announcer(HandDrivenLoop(), lambda: 0.0)
+    loop = HandDrivenLoop()
+    announcer = Announcer(loop, Slices(loop, loop.clock, lambda error: pytest.fail(str(error))), loop.clock)
     request, response = Request(create_environ("/presence")), Response()
     request.env[KEEP_OPEN] = lambda: True
     PresenceEvents(announcer, lambda _: None, quiet_s=0.001).on_get(request, response)

@@ -35,7 +35,7 @@ class Relay:
             rooms_max=rooms_max,
             budget=budget or Budget(),
             histories=Histories() if histories is None else histories,
-            report=lambda room, error: self.faults.append((room.name, str(error))),
+            report=lambda room, error: self.faults.append((room.name if room else "", str(error))),
         )
         self.counters = self.hub.add_template("rooms")
 

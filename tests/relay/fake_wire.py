@@ -28,6 +28,8 @@ class BracketFormat:
         self.left, self.right = brackets[:1], brackets[1:]
         self.carries_binary = carries_binary
         self.encoded: list[bytes] = []
+        # How often news were put into its words.
+        self.announced = 0
 
     def encode(self, message: Message) -> bytes | None:
         self.encoded.append(message.payload)
@@ -36,6 +38,7 @@ class BracketFormat:
         return self.left + message.payload + self.right
 
     def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+        self.announced += 1
         if not self.carries_binary:
             return ()
         return (b"{%d come, %d gone, %d there}" % (len(come), len(gone), members),)

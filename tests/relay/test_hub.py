@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 
 from roomcast.relay.budget import Budget
@@ -7,6 +9,7 @@ from roomcast.relay.reasons import Reason
 from roomcast.relay.room import PASS_BYTES
 from roomcast.relay.rooms import RoomLimitError
 from roomcast.relay.rules import RoomRules
+from roomcast.relay.slices import STEPS_PER_LOOK
 from roomcast.relay.start import NO_WISH, Gap, Position, Start, Wish
 from tests.relay.driven_relay import ANGLES, EPOCH, REST_S, Relay
 from tests.relay.fake_wire import GOODBYE, FakeMember
@@ -450,3 +453,49 @@ def test_lost_room_keeps_nothing_for_those_who_come_later(relay: Relay) -> None:
 
 def test_all_offsets_count_under_the_broker_s_epoch(relay: Relay) -> None:
     assert relay.hub.epoch == EPOCH
+
+
+class SlowToGo(FakeMember):
+    """One whose goodbye takes a millisecond; or, where that is said, fails."""
+
+    def __init__(self, relay: Relay) -> None:
+        super().__init__(ANGLES)
+        self._relay = relay
+        self.is_broken = False
+
+    def dismiss(self, reason: Reason, detail: str = "") -> None:
+        self._relay.loop.now_s += 0.001
+        if self.is_broken:
+            raise RuntimeError("a fault of ours")
+        super().dismiss(reason, detail)
+
+
+def fill_with_slow(relay: Relay, count: int) -> list[SlowToGo]:
+    members = [SlowToGo(relay) for _ in range(count)]
+    for member in members:
+        room = relay.hub.join("/rooms/a", RoomRules(history_messages=5), relay.counters, member).room
+        member.say_goodbye_by(partial(relay.hub.part, room))
+    return members
+
+
+def test_room_that_is_closed_sends_a_crowd_away_in_slices(relay: Relay) -> None:
+    members = fill_with_slow(relay, 3 * STEPS_PER_LOOK)
+
+    told = relay.hub.close_room("/rooms/a")
+    at_once = sum(member.dismissed is Reason.ROOM_CLOSED for member in members)
+    relay.loop.run_dry()
+
+    assert (told, at_once) == (len(members), STEPS_PER_LOOK)
+    assert all(member.ending is Reason.ROOM_CLOSED for member in members)
+    assert not relay.hub.rooms
+
+
+def test_fault_at_one_goodbye_keeps_nobody_else_in_a_room_that_is_closed(relay: Relay) -> None:
+    members = fill_with_slow(relay, 3)
+    members[0].is_broken = True
+
+    relay.hub.close_room("/rooms/a")
+    relay.loop.run_dry()
+
+    assert [member.dismissed for member in members] == [None, Reason.ROOM_CLOSED, Reason.ROOM_CLOSED]
+    assert relay.faults == [("", "a fault of ours")]

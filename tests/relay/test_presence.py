@@ -2,12 +2,11 @@
 
 from functools import partial
 
-import pytest
-
-from roomcast.relay.presence import TOLD_PER_LOOK, News
+from roomcast.relay.presence import News
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
 from roomcast.relay.rules import RoomRules
+from roomcast.relay.slices import STEPS_PER_LOOK
 from tests.relay.driven_relay import Relay
 from tests.relay.fake_wire import ROOMY, BracketFormat, FakeMember
 
@@ -112,7 +111,7 @@ def test_laggard_is_told_too_and_one_that_may_hear_nothing_is_not(relay: Relay) 
 
 
 def test_crowd_is_told_in_slices_and_nobody_twice(relay: Relay) -> None:
-    members = [enter(relay)[1] for _ in range(3 * TOLD_PER_LOOK)]
+    members = [enter(relay)[1] for _ in range(3 * STEPS_PER_LOOK)]
     for member in members:
         # Each takes a while to be told.
         member.tell_cost = relay.loop.spend(0.001)
@@ -121,23 +120,41 @@ def test_crowd_is_told_in_slices_and_nobody_twice(relay: Relay) -> None:
     first_slice = sum(bool(heard(member)) for member in members)
     relay.loop.run_dry()
 
-    assert first_slice == TOLD_PER_LOOK
+    assert first_slice == STEPS_PER_LOOK
     assert {heard(member) for member in members} == {b"{%d come, 0 gone, %d there}" % (len(members), len(members))}
 
 
-def test_fault_while_one_is_told_keeps_no_news_from_the_others(relay: Relay) -> None:
-    members = [enter(relay)[1] for _ in range(2 * TOLD_PER_LOOK)]
+def test_news_are_put_into_words_once_for_laggards_too(relay: Relay) -> None:
+    spoken = BracketFormat(b"()")
+    room, _ = enter(relay, spoken)
+    slow = [enter(relay, spoken)[1] for _ in range(3)]
+    for member in slow:
+        member.capacity = 0
+    relay.say(room)
+    relay.loop.end_turn()
+    assert len(room.laggards) == 3
 
-    def fail() -> None:
-        raise RuntimeError("a fault of ours")
+    relay.loop.wait(0.0)
 
-    members[0].tell_cost = fail
+    assert spoken.announced == 1
 
-    with pytest.raises(RuntimeError):
-        relay.loop.wait(0.0)
-    relay.loop.run_dry()
 
-    assert all(heard(member) for member in members[TOLD_PER_LOOK:])
+def test_time_that_brought_nothing_to_tell_asks_for_no_more_timers_and_tells_nobody_early(relay: Relay) -> None:
+    room, early = enter(relay)
+    relay.loop.wait(0.0)
+
+    for _ in range(100):
+        _, brief = enter(relay)
+        relay.hub.leave(room, brief, Reason.GONE)
+    timers = len(relay.loop.timers)
+    relay.loop.wait(1.0)
+    enter(relay)
+    relay.loop.wait(0.0)
+    enter(relay)
+    relay.loop.wait(0.9)
+
+    assert timers == 1
+    assert heard(early) == b"{1 come, 0 gone, 1 there}{1 come, 0 gone, 2 there}"
 
 
 def test_observer_hears_of_each_room_until_it_looks_away(relay: Relay) -> None:
@@ -180,7 +197,7 @@ def test_all_who_go_within_the_interval_are_told_of_together(relay: Relay) -> No
 
 
 def test_news_of_a_room_wait_while_another_s_are_being_told(relay: Relay) -> None:
-    members = [enter(relay)[1] for _ in range(3 * TOLD_PER_LOOK)]
+    members = [enter(relay)[1] for _ in range(3 * STEPS_PER_LOOK)]
     for member in members:
         member.tell_cost = relay.loop.spend(0.001)
     relay.loop.wait(0.0)

@@ -11,7 +11,7 @@ there are two things which no room can know by itself:
 """
 
 from heapq import heapify, heappop, heappush
-from itertools import count
+from itertools import count, islice
 from typing import Protocol
 
 from roomcast.relay.log import Log
@@ -92,15 +92,16 @@ class Histories:
     def relieve(self) -> list[Keeper]:
         """Let the rooms forget that have been silent for longest, while more is kept than may be; return these."""
         rooms: list[Keeper] = []
-        if not self.limit_bytes or self.held_bytes <= self.limit_bytes:
-            return rooms
-        for room in list(self._held):
-            if not room.is_flushing:
-                self.forgotten += 1
-                room.forget_history()
-                rooms.append(room)
-                if self.held_bytes <= self.limit_bytes:
-                    break
+        flushing = 0
+        while self.limit_bytes and self.held_bytes > self.limit_bytes and flushing < len(self._held):
+            # Not a list of them all: where memory is short this is asked after each pass, and takes one.
+            room = next(islice(self._held, flushing, None))
+            if room.is_flushing:
+                flushing += 1
+                continue
+            self.forgotten += 1
+            room.forget_history()
+            rooms.append(room)
         return rooms
 
     def due(self, now_s: float) -> list[Keeper]:

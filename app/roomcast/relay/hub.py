@@ -6,6 +6,7 @@ allows, ``flushing.py`` lets the room flush.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from roomcast.relay.broker import Broker, Deliver
@@ -22,6 +23,7 @@ from roomcast.relay.rooms import RoomLimitError, Rooms
 from roomcast.relay.rules import RoomRules
 from roomcast.relay.scheduler import Scheduler
 from roomcast.relay.shedding import Shedding
+from roomcast.relay.slices import Slices
 from roomcast.relay.start import NO_WISH, Start, Wish
 
 _TEXT = Kind.TEXT
@@ -55,7 +57,7 @@ class Hub:
         rooms_max: How many rooms may be open; 0: no limit.
         budget: What may be held for laggards.
         histories: What rooms may keep for those who come later.
-        report: Called with a room and the exception that ended it, a fault of ours.
+        report: Called with a fault of ours, and the room that it ended, if it did.
     """
 
     def __init__(
@@ -68,14 +70,15 @@ class Hub:
         rooms_max: int,
         budget: Budget,
         histories: Histories,
-        report: Callable[[Room, Exception], None],
+        report: Callable[[Room | None, Exception], None],
     ) -> None:
         self.templates: dict[str, TemplateCounters] = {}
         self.message_sizes = Histogram(MESSAGE_SIZE_BOUNDS)
         self.budget = budget
         self.histories = histories
         self._broker = broker(self.deliver)
-        self.announcer = Announcer(scheduler, clock)
+        self._slices = Slices(scheduler, clock, partial(report, None))
+        self.announcer = Announcer(scheduler, self._slices, clock)
         self.rooms = Rooms(self._broker, budget, histories, self.announcer, rooms_max, wall_clock)
         self.flushing = Flushing(
             self.rooms, Shedding(budget, self.rooms, clock), scheduler=scheduler, clock=clock, report=report
@@ -223,10 +226,9 @@ class Hub:
         if room is None:
             return None
         members = room.members()
-        for member in members:
-            member.dismiss(Reason.ROOM_CLOSED)
         room.forget_history()
         self.rooms.settle(room)
+        self._slices.add(partial(member.dismiss, Reason.ROOM_CLOSED) for member in members)
         return len(members)
 
     def deliver(self, message: Message) -> None:

@@ -5,16 +5,14 @@ once of each other would be a million sends; so a room tells at most once in
 ``presence_interval_s``, of all who came and went since. Who did both meanwhile is not
 spoken of. What is told is no message: it has no offset, and is not kept.
 
-To tell ten thousand takes a while. It is done in slices, as flushing is, and whoever
+To tell ten thousand takes a while. It is done in slices (``slices.py``), and whoever
 leaves meanwhile need not be told.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -22,10 +20,7 @@ from roomcast.relay.author import Author
 from roomcast.relay.member import Member
 from roomcast.relay.message import WireFormat
 from roomcast.relay.scheduler import Scheduler
-
-# How long one slice may take, and how many are told between two looks at the clock.
-SLICE_S = 0.001
-TOLD_PER_LOOK = 32
+from roomcast.relay.slices import Slices
 
 
 class News(NamedTuple):
@@ -48,7 +43,7 @@ class Place(Protocol):
     name: str
     member_count: int
 
-    def audience(self) -> Iterator[tuple[WireFormat, list[Member]]]:
+    def audience(self) -> Iterator[tuple[WireFormat, Iterable[Member]]]:
         """Yield all who are there, by the format of their frames."""
 
 
@@ -56,40 +51,44 @@ class Presence:
     """The news of one room.
 
     Args:
-        ask: Called when there is something to tell, and nothing was before.
+        ask: Called when there is something to tell, and not again before ``take``.
     """
 
-    __slots__ = ("_ask", "come", "gone", "told_s")
+    __slots__ = ("_ask", "_come", "_gone", "_is_asked_for", "told_s")
 
     def __init__(self, ask: Callable[[], None]) -> None:
         self._ask = ask
-        self.come: dict[Author, None] = {}
-        self.gone: dict[Author, None] = {}
+        self._come: dict[Author, None] = {}
+        self._gone: dict[Author, None] = {}
+        self._is_asked_for = False
         # When the room was told last.
         self.told_s = -inf
 
     def joined(self, member: Author) -> None:
         """Note that somebody has come."""
-        is_first = not (self.come or self.gone)
-        self.come[member] = None
-        if is_first:
-            self._ask()
+        self._come[member] = None
+        self._ask_once()
 
     def left(self, member: Author) -> None:
         """Note that somebody has gone."""
-        if member in self.come:
-            del self.come[member]
-            return
-        is_first = not (self.come or self.gone)
-        self.gone[member] = None
-        if is_first:
+        if member in self._come:
+            del self._come[member]
+        else:
+            self._gone[member] = None
+            self._ask_once()
+
+    def _ask_once(self) -> None:
+        # Whether anything is left to tell when the time has come is another matter.
+        if not self._is_asked_for:
+            self._is_asked_for = True
             self._ask()
 
     def take(self) -> tuple[list[Author], list[Author]]:
         """Return who has come and who has gone, and begin anew."""
-        news = list(self.come), list(self.gone)
-        self.come.clear()
-        self.gone.clear()
+        self._is_asked_for = False
+        news = list(self._come), list(self._gone)
+        self._come.clear()
+        self._gone.clear()
         return news
 
 
@@ -98,15 +97,16 @@ class Announcer:
 
     Args:
         scheduler: Gives it its turns.
+        slices: In which ten thousand are told.
         clock: Returns seconds from a clock that never goes back.
     """
 
-    __slots__ = ("_clock", "_scheduler", "_untold", "observers")
+    __slots__ = ("_clock", "_scheduler", "_slices", "observers")
 
-    def __init__(self, scheduler: Scheduler, clock: Callable[[], float]) -> None:
+    def __init__(self, scheduler: Scheduler, slices: Slices, clock: Callable[[], float]) -> None:
         self._scheduler = scheduler
+        self._slices = slices
         self._clock = clock
-        self._untold: deque[tuple[Sequence[bytes], Iterator[Member]]] = deque()
         self.observers: dict[Observer, None] = {}
 
     def presence(self, place: Place, interval_s: float) -> Presence:
@@ -127,25 +127,11 @@ class Announcer:
         news = News(place.name, come, gone, place.member_count)
         for observer in list(self.observers):
             observer(news)
-        is_idle = not self._untold
+        told: list[tuple[Sequence[bytes], list[Member]]] = []
+        encoded: dict[WireFormat, Sequence[bytes]] = {}
         for wire_format, members in place.audience():
-            if frames := wire_format.announce(come, gone, place.member_count):
-                self._untold.append((frames, iter(members)))
-        if is_idle:
-            self._tell()
-
-    def _tell(self) -> None:
-        """Tell some, and go on in another turn."""
-        started_s = self._clock()
-        try:
-            while self._untold and self._clock() - started_s < SLICE_S:
-                frames, members = self._untold[0]
-                some = list(islice(members, TOLD_PER_LOOK))
-                if not some:
-                    self._untold.popleft()
-                for member in some:
-                    member.announce(frames)
-        finally:
-            # Also after a fault of ours: the others wait for their news.
-            if self._untold:
-                self._scheduler.later(0.0, self._tell)
+            if wire_format not in encoded:
+                encoded[wire_format] = wire_format.announce(come, gone, place.member_count)
+            if encoded[wire_format]:
+                told.append((encoded[wire_format], list(members)))
+        self._slices.add(partial(member.announce, frames) for frames, members in told for member in members)

@@ -24,7 +24,7 @@ one who asks for it a laggard from the first (``start.py``).
 Nobody called from here may switch greenlets, so all see one order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf
 
 from roomcast.relay.budget import AT_ONCE_BYTES, SEND_BYTES, Budget
@@ -202,13 +202,11 @@ class Room(RoomLog):
         yield from self.laggards
         yield from self._cohorts.members()
 
-    def audience(self) -> Iterator[tuple[WireFormat, list[Member]]]:
-        """Yield all who are in it to hear something, by the format of their frames."""
-        formats: dict[WireFormat, list[Member]] = {}
-        for member in self.present():
-            if not self._cohorts.is_silent(member):
-                formats.setdefault(member.wire_format, []).append(member)
-        yield from formats.items()
+    def audience(self) -> Iterator[tuple[WireFormat, Iterable[Member]]]:
+        """Yield all who hear what is said in it, by the format of their frames, while nobody joins or leaves."""
+        yield from self._cohorts.items()
+        for member in self.laggards:
+            yield member.wire_format, (member,)
 
     # --- messages out: the cohorts
 

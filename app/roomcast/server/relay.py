@@ -281,8 +281,8 @@ class Server:
             reports=reports,
         )
 
-    def _report(self, room: Room, error: Exception) -> None:
-        self._journal.error("internal fault", room=room.name, **fault(error))
+    def _report(self, room: Room | None, error: Exception) -> None:
+        self._journal.error("internal fault", room=None if room is None else room.name, **fault(error))
 
 
 def _page(*, is_demo: bool) -> Page:
