@@ -171,4 +171,5 @@ def test_those_who_come_and_go_are_listed_with_how_many_are_left() -> None:
         "members": [{"id": AUTHOR, "subject": "alice"}],
         "count": 3,
     }
+    assert told(json_messages.present(some, 1))["type"] == "present"
     assert told(json_messages.left(People([], more=9), 0)) == {"type": "left", "members": [], "count": 0, "more": 9}

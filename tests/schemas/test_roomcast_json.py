@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from roomcast.protocol import json_messages
 from roomcast.relay.reasons import Reason
 from roomcast.relay.start import Gap
+from roomcast.transport.json_member import JsonMember
 from tests.running import Relay, Serve
 from tests.schemas.documents import (
     FROM_CLIENT,
@@ -25,6 +26,7 @@ from tests.schemas.documents import (
     words,
 )
 from tests.tokens import SECRET, signer
+from tests.transport.rooms import SMALL_BUFFER, numbered
 from tests.wire import BINARY, CLOSE, TEXT, Rfc6455Client, frame
 
 JSON = "Sec-WebSocket-Protocol: roomcast.json"
@@ -40,6 +42,12 @@ history_messages = 2
 greeting = "hello"
 presence = true
 presence_interval_s = 0.1
+[[rooms]]
+name = "busy"
+path = "/busy/{{room}}"
+presence = true
+messages_per_s = 0
+bytes_per_s = 0
 [[rooms]]
 name = "closed"
 path = "/closed/{{room}}"
@@ -169,6 +177,22 @@ def alice_in_a_closed_room(relay: Relay) -> Listener:
     return alice
 
 
+def one_that_does_not_read(relay: Relay) -> Listener:
+    """Return a member that others came to while it did not read."""
+    writer = relay.join("/busy/a")
+    slow = Listener(relay.join("/busy/a", JSON, receive_buffer_bytes=SMALL_BUFFER))
+    sent = 0
+    while not relay.template("busy").laggards:
+        writer.say(numbered(sent))
+        sent += 1
+    [laggard] = relay.call(lambda: list(relay.server.hub.rooms["/busy/a"].laggards))
+    assert isinstance(laggard, JsonMember)
+    relay.join("/busy/a")
+    relay.until(lambda: laggard._has_missed_news)
+    slow.hear(type="present")
+    return slow
+
+
 def everything_told(relay: Relay) -> list[dict[str, Any]]:
     """Have a member told all that there is to be told, one way or another."""
     listener = Listener(relay.join("/rooms/a?since=aaaaaaaa:1", JSON))
@@ -184,11 +208,11 @@ def everything_told(relay: Relay) -> list[dict[str, Any]]:
     late.hear(type="message")
     raw.close()
     listener.hear(type="left")
-    alice = alice_in_a_closed_room(relay)
+    others = [late, alice_in_a_closed_room(relay), one_that_does_not_read(relay)]
     relay.ask_to_stop()
-    for each in (listener, late, alice):
+    for each in (listener, *others):
         each.hear_the_end()
-    return listener.told + late.told + alice.told
+    return [told for each in (listener, *others) for told in each.told]
 
 
 def test_everything_that_a_relay_says_is_as_the_schema_says(serve: Serve) -> None:

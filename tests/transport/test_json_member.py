@@ -10,7 +10,7 @@ import pytest
 
 from roomcast.transport.json_member import JsonMember
 from tests.running import OVER_TLS_TOO, Relay, Serve
-from tests.transport.rooms import rooms
+from tests.transport.rooms import SMALL_BUFFER, numbered, rooms
 from tests.wire import BINARY, CLOSE, TEXT, Hixie76Client, Rfc6455Client, frame, shake_hands_rfc6455
 
 LOBBY = "/rooms/lobby"
@@ -268,6 +268,30 @@ def test_raw_members_are_spoken_of_and_told_nothing(serve: Serve) -> None:
     reader.publish("hello")
 
     assert raw.hear() == "hello"
+
+
+def test_one_that_did_not_read_while_others_came_and_went_is_told_who_is_there(serve: Serve) -> None:
+    relay = serve(rooms(presence=True, presence_interval_s=0.1))
+    publisher = relay.join()
+    slow = JsonClient(relay.join(LOBBY, JSON, receive_buffer_bytes=SMALL_BUFFER))
+    sent = 0
+    while not relay.template().laggards:
+        publisher.say(numbered(sent))
+        sent += 1
+
+    (laggard,) = relay.call(lambda: list(relay.server.hub.rooms[LOBBY].laggards))
+    assert isinstance(laggard, JsonMember)
+    crowd = [relay.join() for _ in range(5)]
+    relay.until(lambda: laggard._has_missed_news)
+    for one in crowd:
+        one.close()
+    relay.until(lambda: relay.server.hub.rooms[LOBBY].member_count == 2)
+    told = [slow.hear()]
+    while told[-1]["type"] != "present":
+        told.append(slow.hear())
+
+    assert {one["id"] for one in told[-1]["members"]} == {slow.welcome["id"], f"{slow.welcome['epoch']}.1"}
+    assert told[-1]["count"] == 2
 
 
 def test_one_that_publishes_and_reads_no_answers_has_to_go(serve: Serve) -> None:

@@ -260,7 +260,7 @@ globalThis.Roomcast = (() => {
         case "message": return this.#received(said);
         case "ack": return this.#accepted(said);
         case "error": return this.#refused(said);
-        case "joined": case "left": return this.#moved(said);
+        case "joined": case "left": case "present": return this.#moved(said);
         case "gap": return this.#missed(said);
         // Before it ends, if there is a newer token; this loses nothing where the room keeps history.
         case "expiring": return typeof this.options.token === "function" ? this.#renew() : undefined;
@@ -362,9 +362,11 @@ globalThis.Roomcast = (() => {
 
     #moved({ type, members, count }) {
       if (!this.#present) return;
+      // We had not read for a while, and were not told of those who came and went meanwhile.
+      if (type === "present") this.#present = new Map();
       for (const member of members) {
-        if (type === "joined") this.#present.set(member.id, member);
-        else this.#present.delete(member.id);
+        if (type === "left") this.#present.delete(member.id);
+        else this.#present.set(member.id, member);
       }
       this.#tellPresence(count, type === "joined" ? members : [], type === "left" ? members : []);
     }

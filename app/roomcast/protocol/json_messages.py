@@ -228,6 +228,11 @@ def _people(kind: str, people: People, members: int) -> bytes:
     return _object(kind, people_fields(people, members))
 
 
+def present(people: People, members: int) -> bytes:
+    """Return what one is told that was not told who came and went: who is there now."""
+    return _people("present", people, members)
+
+
 def people_fields(people: People, members: int) -> dict[str, Any]:
     """Return what is told of some of the members of a room; ``members`` are there in all."""
     told: dict[str, Any] = {"members": [_person(person) for person in people.listed], "count": members}

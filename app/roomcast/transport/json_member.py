@@ -15,6 +15,7 @@ from roomcast.protocol.frames import Opcode
 from roomcast.protocol.json_messages import Publication, Ref, UnreadableError
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
+from roomcast.transport.formats import people
 from roomcast.transport.stages import Stage
 from roomcast.transport.websocket import WebSocketMember
 
@@ -43,7 +44,7 @@ class JsonMember(WebSocketMember):
         membership: There.
     """
 
-    __slots__ = ("_is_reading", "_told", "_told_bytes")
+    __slots__ = ("_has_missed_news", "_is_reading", "_told", "_told_bytes")
 
     def __init__(
         self,
@@ -58,6 +59,8 @@ class JsonMember(WebSocketMember):
         # Not a deque: an empty one takes 600 bytes, in each of ten thousand members.
         self._told: list[bytes] = []
         self._told_bytes = 0
+        # Whether others came or went while it did not read.
+        self._has_missed_news = False
         # Whether something is being read: its answers go out together, behind the last.
         self._is_reading = False
 
@@ -65,20 +68,25 @@ class JsonMember(WebSocketMember):
 
     def tell(self, told: bytes) -> None:
         """Tell the peer something that is no room's: now, or as soon as nothing older waits."""
-        self.announce((self.wire_format.frame(Kind.TEXT, told) or b"",))
-
-    def announce(self, frames: Sequence[bytes]) -> None:
-        """Likewise, what are frames already: the same bytes for all."""
         if self._stage is not Stage.OPEN:
             return
-        for frame in frames:
-            self._add(frame)
+        self._add(told)
         if self._told_bytes > TOLD_MAX_BYTES and self._is_waiting:
             self._told.clear()
             self._told_bytes = 0
             self._give_up(Reason.LAGGING, "unread=answers", None)
         elif not self._is_reading:
             self._write_told()
+
+    def announce(self, frames: Sequence[bytes]) -> None:
+        """Tell it who comes and goes. If it does not read, that is not kept: then it is told later who is there."""
+        if self._stage is not Stage.OPEN:
+            return
+        if self._is_waiting:
+            self._has_missed_news = True
+        else:
+            self._count_sent(Opcode.TEXT, len(frames))
+            self._write(b"".join(frames))
 
     def missed(self, cursor: int) -> None:
         """Say that something was left out, because it was too far behind."""
@@ -88,7 +96,8 @@ class JsonMember(WebSocketMember):
         """Say that its token ends soon."""
         self.tell(json_messages.expiring(expires_in_ms))
 
-    def _add(self, frame: bytes) -> None:
+    def _add(self, told: bytes) -> None:
+        frame = self.wire_format.frame(Kind.TEXT, told) or b""
         self._told.append(frame)
         self._told_bytes += len(frame)
 
@@ -97,6 +106,10 @@ class JsonMember(WebSocketMember):
             self._write(self._take_told())
 
     def _take_told(self) -> bytes:
+        if self._has_missed_news and self._stage is Stage.OPEN:
+            room = self._room
+            self._add(json_messages.present(people(room.present(), room.member_count), room.member_count))
+        self._has_missed_news = False
         self._count_sent(Opcode.TEXT, len(self._told))
         frames = b"".join(self._told)
         self._told.clear()
@@ -104,16 +117,15 @@ class JsonMember(WebSocketMember):
         return frames
 
     def _next_own(self) -> memoryview | None:
-        if self._tail is None and self._told:
-            return memoryview(self._take_told())
+        if self._tail is None and (frames := self._take_told()):
+            return memoryview(frames)
         return super()._next_own()
 
     def _last_words(self, reason: Reason) -> bytes:
         if reason is not Reason.PEER:
             # A peer that said goodbye first listens to nothing but ours.
             goodbye = self._goodbye or Close(reason.close_code, str(reason))
-            told = json_messages.goodbye(goodbye.code or reason.close_code, goodbye.reason)
-            self._add(self.wire_format.frame(Kind.TEXT, told) or b"")
+            self._add(json_messages.goodbye(goodbye.code or reason.close_code, goodbye.reason))
         # Answers may wait for the end of what is read, in which its own goodbye stood.
         return self._take_told() + super()._last_words(reason)
 
