@@ -465,6 +465,16 @@ def test_presence_follows_who_joins_and_leaves(desk: BrowserContext, stand_in: S
     ]
 
 
+def test_presence_begins_anew_where_the_page_did_not_read(desk: BrowserContext, stand_in: StandIn) -> None:
+    ada, bob = {"id": f"{EPOCH}.1", "subject": None}, {"id": f"{EPOCH}.2", "subject": "bob"}
+    stand_in.answers[LOBBY] = [[welcome(present=[ada]), {"type": "present", "members": [bob], "count": 1}]]
+
+    page = joined(desk, stand_in)
+
+    heard = told(page, "presence", until="told.filter(([name]) => name === 'presence').length === 2")
+    assert heard[-1] == ["presence", {"count": 1, "present": [bob], "joined": [], "left": []}]
+
+
 def test_page_of_another_origin_can_import_it(desk: BrowserContext, stand_in: StandIn) -> None:
     page = desk.new_page()
     page.goto(stand_in.url.replace("127.0.0.1", "localhost") + "blank")
