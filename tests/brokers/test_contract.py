@@ -7,6 +7,7 @@ import pytest
 
 from roomcast.brokers.epoch import new_epoch
 from roomcast.brokers.memory import MemoryBroker
+from roomcast.relay.author import Author
 from roomcast.relay.broker import Broker, Deliver
 from roomcast.relay.message import Kind, Message
 from tests.relay.fake_wire import BracketFormat, FakeMember
@@ -37,7 +38,7 @@ def node(request: pytest.FixtureRequest) -> Node:
 
 
 def test_message_comes_back_as_it_was_published(node: Node) -> None:
-    sender = FakeMember(BracketFormat())
+    sender = Author(FakeMember(BracketFormat()))
     node.broker.open(A)
 
     node.broker.publish(A, Kind.BINARY, b"\x00\xff", sender)

@@ -388,13 +388,3 @@ def test_hixie76_says_the_texts_and_the_goodbye_and_can_read_itself(said: list[S
 
     texts: list[Event] = [event for event in said[:last] if isinstance(event, Message) and event.opcode is TEXT]
     assert heard == texts + [Close(None, "")] * (last < len(said))
-
-
-@BOTH
-def test_connection_that_has_ended_forgets_what_has_come_of_a_message(dialect: Dialect) -> None:
-    member = connection(dialect)
-    assert member.receive(HELLO[dialect][:-2]) == []
-
-    member.end()
-
-    assert member.receive(HELLO[dialect][-2:] + HELLO[dialect]) == []

@@ -8,7 +8,7 @@ has to say, and a close frame last. The peer reads when the test says so.
 import re
 from collections.abc import Callable, Sequence
 
-from roomcast.relay.author import Author
+from roomcast.relay.author import Author, Person
 from roomcast.relay.budget import Budget
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message
@@ -37,7 +37,7 @@ class BracketFormat:
             return None
         return self.left + message.payload + self.right
 
-    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+    def announce(self, come: Sequence[Person], gone: Sequence[Person], members: int) -> Sequence[bytes]:
         self.announced += 1
         if not self.carries_binary:
             return ()
@@ -52,6 +52,7 @@ class FakeMember:
         self.capacity = capacity
         self.id = "a.1"
         self.subject: str | None = None
+        self.author: Author | None = Author(self)
         # What it was told that it missed: the offsets after which it went on.
         self.missed_until: list[int] = []
         self.is_dead = False
@@ -215,4 +216,6 @@ def message(
     published_s: float = 0.0,
 ) -> Message:
     """Return a message of one room; its payload is its offset, unless the test wants another."""
-    return Message("/rooms/a", offset, kind, payload or b"%d" % offset, sender, published_s)
+    return Message(
+        "/rooms/a", offset, kind, payload or b"%d" % offset, None if sender is None else sender.author, published_s
+    )

@@ -10,6 +10,7 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
+from roomcast.relay.author import Author
 from roomcast.relay.hub import Hub
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind
@@ -36,7 +37,7 @@ class Said(NamedTuple):
 
     offset: int
     text: bytes
-    sender: Member | None
+    sender: Author | None
 
 
 class Archive:
@@ -98,7 +99,7 @@ class Reader:
             return
         text = self._archive.next_text()
         head = room.log.head
-        self._archive.add(self.path, Said(head + 1, text, member))
+        self._archive.add(self.path, Said(head + 1, text, member.author))
         assert self._relay.hub.publish(room, Kind.TEXT, text, member) == head + 1
 
     def read(self, size: int) -> None:
@@ -149,7 +150,7 @@ class Reader:
         """Return what it has yet to hear on this connection, on which its own words are not repeated to it."""
         assert self.position is not None
         after = self._archive.after(self.path, self.position)
-        return [said for said in after if self.rules.echo or said.sender is not member]
+        return [said for said in after if self.rules.echo or said.sender is not member.author]
 
 
 def any_rules(dice: Random) -> RoomRules:

@@ -52,7 +52,7 @@ def test_with_echo_nobody_is_a_sender() -> None:
 def test_without_echo_each_sender_is_spared_its_own(sender: FakeMember, data: bytes) -> None:
     burst = Burst(a_batch(), BracketFormat(), is_echoed=False)
 
-    assert set(burst.senders) == {ANN, BOB}
+    assert set(burst.senders) == {ANN.author, BOB.author}
     assert burst.without(sender) == data
 
 
@@ -65,7 +65,7 @@ def test_sender_of_everything_is_left_with_nothing() -> None:
 def test_sender_is_no_sender_where_its_message_cannot_be_carried() -> None:
     burst = Burst(a_batch(), BracketFormat(b"[]", carries_binary=False), is_echoed=False)
 
-    assert set(burst.senders) == {ANN}
+    assert set(burst.senders) == {ANN.author}
     assert burst.without(ANN) == b"[three]"
 
 
@@ -190,8 +190,8 @@ def test_what_was_taken_and_what_is_left_make_up_what_a_member_was_owed(
         message(offset, payload, kind, sender=sender) for offset, (kind, sender, payload) in enumerate(said, start=1)
     ]
     burst = Burst(batch, wire_format, is_echoed=is_echoed)
-    owed = [one for one in batch if is_echoed or one.sender is not ANN]
-    data = burst.without(ANN) if ANN in burst.senders else burst.data
+    owed = [one for one in batch if is_echoed or one.sender is not ANN.author]
+    data = burst.without(ANN) if ANN.author in burst.senders else burst.data
     taken = int(len(data) * share)
 
     stop = burst.count_short(counters, ANN, taken)

@@ -315,7 +315,7 @@ class WatchedRoom:
         return member.next
 
     def _is_due(self, member: Listener, said: Message) -> bool:
-        if said.sender is member and not self.rules.echo:
+        if said.sender is member.author and not self.rules.echo:
             return False
         if said.kind is Kind.BINARY and not member.wire_format.carries_binary:
             return False

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from roomcast.relay.author import Author
 from roomcast.relay.broker import Deliver
-from roomcast.relay.member import Publisher
 from roomcast.relay.message import Kind, Message
 
 
@@ -34,7 +34,7 @@ class MemoryBroker:
         """See ``Broker.open``."""
         return self._heads.setdefault(room, self._floor)
 
-    def publish(self, room: str, kind: Kind, payload: bytes, sender: Publisher | None) -> int:
+    def publish(self, room: str, kind: Kind, payload: bytes, sender: Author | None) -> int:
         """See ``Broker.publish``. A room that is not open has nobody to deliver to."""
         head = self._heads.get(room)
         if head is None:

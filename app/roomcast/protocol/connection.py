@@ -79,10 +79,6 @@ class Connection:
             return [event for event in events if not isinstance(event, Message)]
         return events
 
-    def end(self) -> None:
-        """Drop what has come of an unfinished message: nothing more is received."""
-        self._decoder = None
-
     def send(self, event: Sendable) -> bytes:
         """Return what to write for an event: nothing where the dialect has no such frame, or after a ``Close``.
 

@@ -9,7 +9,7 @@ members, on however many nodes, see one order.
 from collections.abc import Callable
 from typing import Protocol
 
-from roomcast.relay.member import Publisher
+from roomcast.relay.author import Author
 from roomcast.relay.message import Kind, Message
 
 Deliver = Callable[[Message], None]
@@ -34,7 +34,7 @@ class Broker(Protocol):
         left out until ``close``.
         """
 
-    def publish(self, room: str, kind: Kind, payload: bytes, sender: Publisher | None) -> int:
+    def publish(self, room: str, kind: Kind, payload: bytes, sender: Author | None) -> int:
         """Give a message the next offset of its room, which is returned, and deliver it.
 
         ``sender`` comes back with the message where it was published on this

@@ -8,6 +8,7 @@ write came short are the frames looked at.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from roomcast.relay.author import Author
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.member import Member
 from roomcast.relay.message import Kind, Message, WireFormat
@@ -51,7 +52,7 @@ class Burst:
     def __init__(self, batch: Sequence[Message], wire_format: WireFormat, *, is_echoed: bool) -> None:
         self.batch = batch
         self.wire_format = wire_format
-        self.senders: dict[object, list[tuple[int, int, Kind]]] = {}
+        self.senders: dict[Author | None, list[tuple[int, int, Kind]]] = {}
         frames: list[bytes] = []
         binaries = 0
         end = 0
@@ -81,7 +82,7 @@ class Burst:
         view = memoryview(self.data)
         pieces: list[memoryview] = []
         position = 0
-        for start, end, _ in self.senders[sender]:
+        for start, end, _ in self.senders[sender.author]:
             pieces.append(view[position:start])
             position = end
         pieces.append(view[position:])
@@ -100,14 +101,14 @@ class Burst:
     def count_taken_without(self, counters: TemplateCounters, sender: Member) -> None:
         """Count that the kernel took, for one of its senders, all but its own frames."""
         self.count_taken(counters, 1)
-        for start, end, kind in self.senders[sender]:
+        for start, end, kind in self.senders[sender.author]:
             self.wire_format.sent_bytes -= end - start
             self.wire_format.frames_sent[kind] -= 1
             counters.delivered -= 1
 
     def count_lost(self, counters: TemplateCounters, member: Member) -> None:
         """Count that a member was found dead when the burst was offered to it."""
-        own = len(self.senders.get(member, ()))
+        own = len(self.senders.get(member.author, ()))
         counters.drop(Reason.GONE, self._texts + self._binaries - own)
         counters.drop(Reason.UNSUPPORTED, self._uncarried)
 
@@ -119,12 +120,12 @@ class Burst:
         wire_format = self.wire_format
         wire_format.sent_bytes += taken
         cursor = self.batch[0].offset - 1
-        is_sender = member in self.senders
+        author = member.author if member.author in self.senders else None
         for message in self.batch:
             frame = message.frame(wire_format)
             if frame is None:
                 counters.drop(Reason.UNSUPPORTED, 1)
-            elif not (is_sender and message.sender is member):
+            elif author is None or message.sender is not author:
                 if taken < len(frame):
                     if taken == 0:
                         break

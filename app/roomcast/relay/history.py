@@ -93,7 +93,10 @@ class Histories:
         """Let the rooms forget that have been silent for longest, while more is kept than may be; return these."""
         rooms: list[Keeper] = []
         flushing = 0
-        while self.limit_bytes and self.held_bytes > self.limit_bytes and flushing < len(self._held):
+        # Each of them once at most: what was not sent to anybody yet, none can forget.
+        for _ in range(len(self._held)):
+            if not self.limit_bytes or self.held_bytes <= self.limit_bytes:
+                break
             # Not a list of them all: where memory is short this is asked after each pass, and takes one.
             room = next(islice(self._held, flushing, None))
             if room.is_flushing:

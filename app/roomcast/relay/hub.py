@@ -179,7 +179,7 @@ class Hub:
         else:
             counters.received_binary += 1
         self.message_sizes.observe(len(payload))
-        offset = self._broker.publish(room.name, kind, payload, sender)
+        offset = self._broker.publish(room.name, kind, payload, sender.author)
         if room.pending_bytes > room.rules.pending_max_bytes or self.budget.is_full:
             room.hold_back(sender)
         return offset

@@ -10,13 +10,16 @@ by itself.
 from collections.abc import Sequence
 from typing import Protocol
 
-from roomcast.relay.author import Author
+from roomcast.relay.author import Author, Person
 from roomcast.relay.message import WireFormat
 from roomcast.relay.reasons import Reason
 
 
-class Publisher(Author, Protocol):
+class Publisher(Person, Protocol):
     """What is asked of a member as one that sends."""
+
+    author: Author | None
+    """The name on its messages, once it has sent any."""
 
     def pause(self) -> None:
         """Do not read from this member: its room owes more than it may.

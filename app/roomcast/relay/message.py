@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Protocol
 
-from roomcast.relay.author import Author
+from roomcast.relay.author import Author, Person
 
 # What a message costs beside its payload: the object, its offset, its place in
 # the log, the encoded copy's own header. Counted, because a room full of
@@ -36,7 +36,7 @@ class WireFormat(Protocol):
     def encode(self, message: Message) -> bytes | None:
         """Return the whole frame, or None where the format cannot carry this kind."""
 
-    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+    def announce(self, come: Sequence[Person], gone: Sequence[Person], members: int) -> Sequence[bytes]:
         """Return the frames that tell its members who has come and gone; none where they cannot be told."""
 
 
@@ -44,8 +44,8 @@ class Message:
     """What a room carries: text or binary, with its place in the room's order.
 
     The payload of a text message is UTF-8; whoever publishes has checked it.
-    The sender is the member that it came from, or None for one that came in by
-    another door. It is compared, and asked for its name. ``published_s`` is the
+    The sender is whoever it came from, or None for one that came in by another
+    door. ``published_s`` is the
     time of its publication, in seconds since 1970.
     """
 

@@ -16,7 +16,7 @@ from functools import partial
 from math import inf
 from typing import NamedTuple, Protocol
 
-from roomcast.relay.author import Author
+from roomcast.relay.author import Person
 from roomcast.relay.member import Member
 from roomcast.relay.message import WireFormat
 from roomcast.relay.scheduler import Scheduler
@@ -27,8 +27,8 @@ class News(NamedTuple):
     """Who has come to a room, and who has gone, since the last time."""
 
     room: str
-    come: Sequence[Author]
-    gone: Sequence[Author]
+    come: Sequence[Person]
+    gone: Sequence[Person]
     members: int
     """How many are there now."""
 
@@ -58,18 +58,18 @@ class Presence:
 
     def __init__(self, ask: Callable[[], None]) -> None:
         self._ask = ask
-        self._come: dict[Author, None] = {}
-        self._gone: dict[Author, None] = {}
+        self._come: dict[Person, None] = {}
+        self._gone: dict[Person, None] = {}
         self._is_asked_for = False
         # When the room was told last.
         self.told_s = -inf
 
-    def joined(self, member: Author) -> None:
+    def joined(self, member: Person) -> None:
         """Note that somebody has come."""
         self._come[member] = None
         self._ask_once()
 
-    def left(self, member: Author) -> None:
+    def left(self, member: Person) -> None:
         """Note that somebody has gone."""
         if member in self._come:
             del self._come[member]
@@ -83,7 +83,7 @@ class Presence:
             self._is_asked_for = True
             self._ask()
 
-    def take(self) -> tuple[list[Author], list[Author]]:
+    def take(self) -> tuple[list[Person], list[Person]]:
         """Return who has come and who has gone, and begin anew."""
         self._is_asked_for = False
         news = list(self._come), list(self._gone)

@@ -254,7 +254,7 @@ class Room(RoomLog):
         took_all = 0
         # The one loop that is run for every delivery.
         for member in members:
-            if senders and member in senders:
+            if senders and member.author in senders:
                 self._serve_sender(member, burst)
             elif (taken := member.offer(data) if size else 0) == size:
                 took_all += 1
@@ -317,7 +317,7 @@ class Room(RoomLog):
     def _feed_from_log(self, member: Member, lag: Lag) -> None:
         batch = self.log.batch(lag.cursor, self.at, PASS_BYTES)
         burst = self.laggards.burst(batch, member.wire_format, is_echoed=self.rules.echo)
-        is_sender = member in burst.senders
+        is_sender = member.author in burst.senders
         data = burst.without(member) if is_sender else burst.data
         taken = member.offer(data) if data else 0
         if taken < 0:

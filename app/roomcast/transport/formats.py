@@ -10,7 +10,7 @@ from roomcast.protocol.deflate import Agreement, Deflater, negotiate
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.protocol.request import Request
-from roomcast.relay.author import Author
+from roomcast.relay.author import Person
 from roomcast.relay.message import Kind, Message
 
 _OPCODES = {Kind.TEXT: Opcode.TEXT, Kind.BINARY: Opcode.BINARY}
@@ -41,7 +41,7 @@ class DialectFormat(ABC):
         """Return the whole frame, or None where the dialect cannot carry this kind."""
         return self.frame(message.kind, message.payload)
 
-    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+    def announce(self, come: Sequence[Person], gone: Sequence[Person], members: int) -> Sequence[bytes]:
         """Return nothing: whatever raw members were told would be a message."""
         del come, gone, members
         return ()
@@ -112,7 +112,7 @@ class JsonFormat(DialectFormat):
             ),
         )
 
-    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+    def announce(self, come: Sequence[Person], gone: Sequence[Person], members: int) -> Sequence[bytes]:
         """Return one frame for those who have come, and one for those who have gone, where there are any."""
         told = []
         if come:
@@ -126,9 +126,9 @@ class JsonFormat(DialectFormat):
         return self._base.frame(kind, payload)
 
 
-def people(authors: Iterable[Author], count: int) -> json_messages.People:
+def people(persons: Iterable[Person], count: int) -> json_messages.People:
     """Return how ``roomcast.json`` lists so many: the first of them, and how many more."""
-    return json_messages.People.of(((author.id, author.subject) for author in authors), count)
+    return json_messages.People.of(((person.id, person.subject) for person in persons), count)
 
 
 @dataclass(frozen=True, slots=True)

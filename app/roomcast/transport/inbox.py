@@ -19,6 +19,7 @@ from gevent.hub import get_hub
 from roomcast.policies.hits import Action
 from roomcast.protocol.events import Close, Event, Failed, Message, More, Ping, Pong
 from roomcast.protocol.frames import Opcode
+from roomcast.relay.author import Author
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
 from roomcast.transport.goodbyes import echo_of, why
@@ -150,6 +151,8 @@ class Inbox(StreamMember):
             if exceeded is not None:
                 self._refuse(exceeded)
                 return None
+        if self.author is None:
+            self.author = Author(self)
         kind = _TEXT if message.opcode is _TEXT_OPCODE else _BINARY
         return membership.hub.publish(self._room, kind, message.payload, self)
 
@@ -196,10 +199,6 @@ class Inbox(StreamMember):
             self._count_closed_by(limit)
         self.dismiss(reason, detail)
         self._shut_down_if_done()
-
-    def _let_go(self) -> None:
-        self._connection.end()
-        self._early = self._rate = None
 
     # --- what only the whole member knows
 

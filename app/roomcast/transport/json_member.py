@@ -129,11 +129,6 @@ class JsonMember(WebSocketMember):
         # Answers may wait for the end of what is read, in which its own goodbye stood.
         return self._take_told() + super()._last_words(reason)
 
-    def _let_go(self) -> None:
-        super()._let_go()
-        self._told.clear()
-        self._told_bytes = 0
-
     # --- what it says
 
     def _take(self, data: bytes) -> None:

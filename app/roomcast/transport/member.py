@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from roomcast.policies.grants import Grant
+    from roomcast.relay.author import Author
     from roomcast.relay.room import Room
     from roomcast.transport.membership import Membership
 
@@ -53,7 +54,7 @@ class StreamMember(Reading):
         membership: What it shares with all other members.
     """
 
-    __slots__ = ("_close_reason", "_room", "address", "bucket", "grant", "joined_s", "number", "wire_format")
+    __slots__ = ("_close_reason", "_room", "address", "author", "bucket", "grant", "joined_s", "number", "wire_format")
 
     _room: Room
 
@@ -62,6 +63,7 @@ class StreamMember(Reading):
         self.wire_format = wire_format
         self.address = address
         self.number = membership.next_number()
+        self.author: Author | None = None
         self.joined_s = membership.clock()
         # What its token gives; None where it came in without one.
         self.grant: Grant | None = None
@@ -209,7 +211,6 @@ class StreamMember(Reading):
                 active.close()
         kernel.close(self._raw, is_torn=is_torn)
         self._tail = None
-        self._let_go()
         try:
             if was_in_room:
                 self._membership.hub.leave(self._room, self, reason)
@@ -248,10 +249,6 @@ class StreamMember(Reading):
     @abstractmethod
     def _begin_with(self, received: bytes) -> None:
         """Act on what came with the request already."""
-
-    @abstractmethod
-    def _let_go(self) -> None:
-        """Drop what is large: a history may name this member as an author for hours."""
 
     @abstractmethod
     def _last_words(self, reason: Reason) -> bytes:

@@ -112,9 +112,6 @@ class SseMember(StreamMember):
             said["detail"] = self._detail
         return named_event("goodbye", json.dumps(said), retry_ms=None if is_final else back_ms)
 
-    def _let_go(self) -> None:
-        """Nothing of it is large."""
-
     # --- what the outbox asks
 
     def _count_sent(self, opcode: Opcode, frames: int = 1) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from roomcast.metrics import TransportCounters
-    from roomcast.relay.author import Author
+    from roomcast.relay.author import Person
 
 
 class SseFormat:
@@ -37,7 +37,7 @@ class SseFormat:
         """Return the ``id`` of an event: where its reader is then."""
         return f"{self._epoch}:{offset}"
 
-    def announce(self, come: Sequence[Author], gone: Sequence[Author], members: int) -> Sequence[bytes]:
+    def announce(self, come: Sequence[Person], gone: Sequence[Person], members: int) -> Sequence[bytes]:
         """Return nothing: who comes and goes is told to those who speak ``roomcast.json``."""
         del come, gone, members
         return ()
