@@ -21,8 +21,10 @@ acknowledgement, and the relay does not replay it, nobody knows whether it was t
 import asyncio
 import base64
 import json
+import math
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -35,8 +37,11 @@ from websockets.typing import Subprotocol
 
 PROTOCOL = Subprotocol("roomcast.json")
 # Drawn between nothing and a longest wait that doubles: thousands who were cut off at once come back spread out.
-FIRST_WAIT_S, WAIT_MAX_S = 1.0, 30.0
-# Beyond, the relay is not read until somebody iterates, and takes us for a slow reader.
+# What a relay asks for comes on top, up to the third: a wrong number must not keep anybody away for days.
+FIRST_WAIT_S, WAIT_MAX_S, WAIT_TOLD_MAX_S = 1.0, 30.0, 300.0
+# Only a connection that lasted so long is a success: a relay may accept, and close at once.
+STEADY_S = 5.0
+# Beyond, nothing is kept until somebody iterates: the relay is read for answers only, or takes us for a slow reader.
 EVENTS_MAX = 1_000
 # As JSON, which may be six times as long as what was sent; more than any relay takes by default.
 FRAME_MAX_BYTES, TOO_BIG = 16 << 20, 1009
@@ -90,8 +95,9 @@ class Room:
     Args:
         url: ``ws://host/path`` or ``wss://host/path``.
         history: How many of the newest messages to begin with.
-        token: Asked for a token before each connection, where the room wants one.
+        token: Asked for a token before each connection, and when one ends, where the room wants one.
         roll: Returns a number between its two arguments.
+        clock, sleep: Return seconds that only grow; wait for some.
     """
 
     def __init__(
@@ -101,15 +107,21 @@ class Room:
         history: int = 0,
         token: Callable[[], str] | None = None,
         roll: Callable[[float, float], float] = random.uniform,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._url = url
-        self._history = history
-        self._token = token
-        self._roll = roll
-        self._events: asyncio.Queue[Message | Gap | EndedError] = asyncio.Queue(EVENTS_MAX)
+        self._url, self._history, self._token = url, history, token
+        self._roll, self._clock, self._sleep = roll, clock, sleep
+        self._events: asyncio.Queue[Message | Gap | EndedError] = asyncio.Queue()
+        # Somebody iterates or publishes: whether there is place must be seen anew.
+        self._stirred = asyncio.Event()
+        # There was no place for what came before an answer: the next connection is asked for it again.
+        self._is_behind = False
+        # Why there is a gap behind the newest event, which has no place yet.
+        self._gap = ""
         self._connection: ClientConnection | None = None
-        self._failures = 0
-        self._told_s = 0.0
+        self._shown_token = ""
+        self._failures, self._told_s, self._steady_at = 0, 0.0, math.inf
         # All up to this offset was heard, or is our own and acknowledged; up to head, the relay replays.
         self._epoch, self._offset, self._head = "", 0, 0
         # Who we have been: each connection makes us another member.
@@ -131,7 +143,11 @@ class Room:
         return self
 
     async def __anext__(self) -> Message | Gap:
+        if self._is_behind and self._events.empty() and self._connection:
+            self._failures = 0  # It is not the relay's.
+            await self._connection.close()
         event = await self._events.get()
+        self._stirred.set()
         if isinstance(event, EndedError):
             self._events.put_nowait(event)  # For whoever asks again.
             raise event
@@ -150,6 +166,7 @@ class Room:
         said = {"text": data} if isinstance(data, str) else {"base64": base64.b64encode(data).decode()}
         ref, pending = next(self._refs), _Pending(said, asyncio.get_running_loop().create_future())
         self._pending[ref] = pending
+        self._stirred.set()
         try:
             if self._connection is not None:
                 await self._send(self._connection, ref, pending)
@@ -163,32 +180,31 @@ class Room:
         with suppress(ConnectionClosed):
             await connection.send(json.dumps({"type": "publish", "ref": ref, **pending.said}))
 
-    # --- connections
-
     async def _run(self) -> None:
         ended = EndedError("the room was left")
         try:
             while True:
-                self._told_s = 0.0
+                self._told_s, self._steady_at = 0.0, math.inf
                 await self._visit()
+                if self._clock() >= self._steady_at:
+                    self._failures = 0
                 longest_s = min(WAIT_MAX_S, FIRST_WAIT_S * 2 ** min(self._failures, 16))
                 self._failures += 1
-                await asyncio.sleep(max(self._told_s, self._roll(0.0, longest_s)))
+                await self._sleep(min(self._told_s, WAIT_TOLD_MAX_S) + self._roll(0.0, longest_s))
         except Exception as error:
             # Whatever it is, whoever iterates must not wait for ever.
             ended = error if isinstance(error, EndedError) else EndedError(f"{type(error).__name__}: {error}")
-            await self._events.put(ended)
+            self._events.put_nowait(ended)
         finally:
             self._fail(list(self._pending), ended)
 
     async def _visit(self) -> None:
-        """Be in the room until the connection ends.
-
-        Raises:
-            EndedError: If there is no point in coming back.
-        """
-        headers = {"Authorization": f"Bearer {self._token()}"} if self._token else None
-        offer = connect(self._address(), subprotocols=[PROTOCOL], additional_headers=headers, max_size=FRAME_MAX_BYTES)
+        """Be in the room until the connection ends, or raise EndedError if there is no point in coming back."""
+        self._shown_token = self._token() if self._token else ""
+        headers = {"Authorization": f"Bearer {self._shown_token}"} if self._token else None
+        wish = f"since={self._epoch}:{self._offset}" if self._epoch else f"history={self._history}"
+        url = f"{self._url}{'&' if '?' in self._url else '?'}{wish}"
+        offer = connect(url, subprotocols=[PROTOCOL], additional_headers=headers, max_size=FRAME_MAX_BYTES)
         try:
             async with offer as connection:
                 if connection.subprotocol != PROTOCOL:
@@ -206,17 +222,13 @@ class Room:
         finally:
             self._connection = None
 
-    def _address(self) -> str:
-        wish = f"since={self._epoch}:{self._offset}" if self._epoch else f"history={self._history}"
-        return f"{self._url}{'&' if '?' in self._url else '?'}{wish}"
-
     def _refused(self, response: Response) -> None:
         if response.status_code not in COME_AGAIN:
             line = (response.body or b"").decode("utf-8", "replace").strip()
             raise EndedError(f"{response.status_code} {line}")
-        self._told_s = float(response.headers.get("Retry-After", 0))
-
-    # --- what the relay says
+        # It may be a date, too: no relay sends one, but who knows what stands before it.
+        told = response.headers.get("Retry-After", "")
+        self._told_s = float(told) if told.isdecimal() else 0.0
 
     async def _hear(self, said: dict[str, Any], connection: ClientConnection) -> None:
         match said["type"]:
@@ -228,16 +240,16 @@ class Room:
                 self._accepted(said["ref"], said["offset"])
             case "error":
                 self._fail([said["ref"]], PublishError(f"{said['reason']}: {said['detail']}"))
-            case "gap":
-                self._offset = max(self._offset, said["offset"])
-                await self._events.put(Gap(said["reason"]))
-            case "expiring" if self._token:
-                await connection.close()  # And back, with a newer one.
+            case "gap" if not self._is_behind:
+                self._offset, self._gap = max(self._offset, said["offset"]), said["reason"]
+                await self._has_place()
+            case "expiring" if self._token and self._token() != self._shown_token:
+                await connection.close()  # And back, with that one.
             case "goodbye":
                 self._dismissed(said)
         # A relay of tomorrow may say more; that is skipped.
         if said["type"] in {"welcome", "message", "gap"}:
-            self._settle(connection)
+            self._settle(said["offset"], connection)
 
     async def _welcomed(self, said: dict[str, Any], connection: ClientConnection) -> None:
         if said["epoch"] != self._epoch:
@@ -246,7 +258,8 @@ class Room:
         # Never back: what was heard is not heard again.
         self._offset, self._head = max(self._offset, said["offset"]), said["head"]
         self._ids.add(said["id"])
-        self._failures = 0
+        self._steady_at = self._clock() + STEADY_S
+        self._is_behind = False
         self._connection = connection
         for ref, pending in list(self._pending.items()):
             if pending.sent_on is None:
@@ -256,11 +269,25 @@ class Room:
         offset = said["offset"]
         if offset <= self._offset:
             return
-        is_answered = said["from"] in self._ids and (offset in self._acknowledged or self._recognise(said))
-        self._move_to(offset)
-        if not is_answered:
+        if said["from"] in self._ids and offset not in self._acknowledged and self._recognise(said):
+            self._acknowledged.add(offset)
+        if not await self._has_place():
+            return
+        if offset not in self._acknowledged:
             data = said["text"] if "text" in said else base64.b64decode(said["base64"])
-            await self._events.put(Message(offset, said["from"], said.get("subject"), said["time_ms"], data))
+            self._events.put_nowait(Message(offset, said["from"], said.get("subject"), said["time_ms"], data))
+        self._move_to(offset)
+
+    async def _has_place(self) -> bool:
+        """Wait for place for events; False where an answer is awaited, which may lie behind them."""
+        while self._events.qsize() >= EVENTS_MAX and not self._pending and not self._is_behind:
+            self._stirred.clear()
+            await self._stirred.wait()
+        self._is_behind |= self._events.qsize() >= EVENTS_MAX
+        if self._gap and not self._is_behind:
+            self._events.put_nowait(Gap(self._gap))
+            self._gap = ""
+        return not self._is_behind
 
     def _recognise(self, said: dict[str, Any]) -> bool:
         """Answer the oldest publication of ours that says the same: its acknowledgement was lost, or comes later."""
@@ -277,6 +304,9 @@ class Room:
         # Only up to where nothing lies between: an acknowledgement may overtake messages.
         if self._offset + 1 in self._acknowledged:
             self._move_to(self._offset + 1)
+        if self._is_behind and len(self._acknowledged) > 10 * EVENTS_MAX:
+            self._gap = "lagging"  # Nobody iterates, and even these are too many.
+            self._move_to(min(self._acknowledged))
 
     def _move_to(self, offset: int) -> None:
         while offset + 1 in self._acknowledged:
@@ -291,9 +321,9 @@ class Room:
             raise EndedError(f"{said['reason']} {said['code']}")
         self._told_s = (wait_ms or 0) / 1000
 
-    def _settle(self, connection: ClientConnection) -> None:
+    def _settle(self, replayed: int, connection: ClientConnection) -> None:
         """Give up what was sent before this connection, once all is replayed and it was not among it."""
-        if self._offset >= self._head:
+        if replayed >= self._head:
             lost = [ref for ref, each in self._pending.items() if each.sent_on not in (None, connection)]
             self._fail(lost, UnknownError("the connection broke before it was acknowledged"))
 

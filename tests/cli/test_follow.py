@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from roomcast.cli.door import Door
-from roomcast.cli.follow import EVENT_MAX_BYTES, EndedError, Follower, Wishes
+from roomcast.cli.follow import EVENT_MAX_BYTES, STEADY_S, EndedError, Follower, Wishes
 from roomcast.cli.sse import Event
 from tests.cli.scripted import STREAM, refusal, scripted
 from tests.cutting import cutting_proxy
@@ -34,6 +34,7 @@ class Following:
     ) -> None:
         self.waits_s: list[float] = []
         self.said: list[str] = []
+        self.now_s = 0.0
         self.follower = Follower(
             Door.at(url),
             "/rooms/lobby",
@@ -41,6 +42,7 @@ class Following:
             token,
             wait=self.waits_s.append,
             roll=lambda: 0.5,
+            clock=lambda: self.now_s,
             say=self.said.append,
             event_max_bytes=event_max_bytes,
         )
@@ -113,8 +115,36 @@ def test_relay_that_is_full_is_asked_again_when_it_says() -> None:
         following = Following(door.url)
         following.events(1)
 
-    assert following.waits_s == [3, 0.5]
-    assert following.said[0] == "503 the relay is stopping; again in 3.0 s"
+    assert following.waits_s == [3 + 0.5, 1]
+    assert following.said[0] == "503 the relay is stopping; again in 3.5 s"
+
+
+@pytest.mark.parametrize(("lasts_s", "waits_s"), [(STEADY_S - 0.1, [1, 2, 4]), (STEADY_S, [1, 1, 1])])
+def test_relay_that_answers_and_closes_at_once_is_asked_less_each_time(lasts_s: float, waits_s: list[float]) -> None:
+    with scripted(FIRST, SECOND, FIRST, SECOND) as door:
+        following = Following(door.url)
+        for _ in islice(following.follower.events(), 4):
+            following.now_s += lasts_s
+
+    assert following.waits_s == waits_s
+
+
+def test_relay_that_was_not_reached_after_a_long_connection_is_asked_less_each_time() -> None:
+    with scripted(FIRST, refusal("503 Service Unavailable"), refusal("503 Service Unavailable"), SECOND) as door:
+        following = Following(door.url)
+        for _ in islice(following.follower.events(), 2):
+            following.now_s += STEADY_S
+
+    assert following.waits_s == [1, 2, 4]
+
+
+def test_relay_that_says_not_to_wait_is_waited_for_nevertheless() -> None:
+    goodbye = b'retry: 0\nevent: goodbye\ndata: {"reason":"rate","code":1008,"reconnect_after_ms":0}\n\n'
+    with scripted(FIRST + goodbye, STREAM + goodbye, SECOND) as door:
+        following = Following(door.url)
+        following.events(2)
+
+    assert following.waits_s == [0.5, 1]
 
 
 def test_answer_that_is_no_stream_of_events_is_the_end() -> None:
@@ -152,7 +182,14 @@ def test_relay_that_is_gone_is_waited_for_longer_each_time_and_half_a_minute_at_
 
     with scripted(FIRST) as door:
         follower = Follower(
-            Door.at(door.url), "/a", Wishes(), "", wait=wait, roll=lambda: 1.0, say=following.said.append
+            Door.at(door.url),
+            "/a",
+            Wishes(),
+            "",
+            wait=wait,
+            roll=lambda: 1.0,
+            clock=lambda: 0.0,
+            say=following.said.append,
         )
         with pytest.raises(EnoughError):
             assert list(follower.events()) == [event]
@@ -167,8 +204,9 @@ def test_goodbye_says_when_to_come_back() -> None:
 
         assert [event.data for event in following.events(2)] == ["a", "b"]
 
-    assert following.waits_s == [1.2]
-    assert following.said == ["closed: restart 1012; again in 1.2 s"]
+    # And half of what `retry` says: not all who are told the same come at once.
+    assert following.waits_s == [1.2 + 1]
+    assert following.said == ["closed: restart 1012; again in 2.2 s"]
     assert door.asked[1].headers["last-event-id"] == "k7c2m9qa:41"
 
 
@@ -179,7 +217,7 @@ def test_goodbye_that_says_nonsense_is_not_obeyed(wait_ms: int, wait_s: float) -
         following = Following(door.url)
         following.events(2)
 
-    assert following.waits_s == [wait_s]
+    assert following.waits_s == [wait_s + 1]
 
 
 @pytest.mark.parametrize("after", [',"reconnect_after_ms":null', ""])

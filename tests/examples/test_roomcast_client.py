@@ -12,11 +12,23 @@ from typing import Any
 
 import pytest
 
-from examples.roomcast_client import EndedError, Gap, Message, PublishError, Room, UnknownError
+from examples.roomcast_client import (
+    EVENTS_MAX,
+    FIRST_WAIT_S,
+    STEADY_S,
+    WAIT_TOLD_MAX_S,
+    EndedError,
+    Gap,
+    Message,
+    PublishError,
+    Room,
+    UnknownError,
+)
 from roomcast.relay.reasons import Reason
+from tests.cli.scripted import refusal, scripted
 from tests.cutting import CuttingProxy
 from tests.running import Relay, Serve
-from tests.tokens import SECRET, signer
+from tests.tokens import SECRET, claims, signer
 from tests.wire import HANG_S
 
 PATH = "/rooms/a"
@@ -29,6 +41,19 @@ path = "/rooms/{room}"
 history_messages = 10_000
 messages_per_s = 0
 """
+CLOSED = f'[tokens]\nsecret = "{SECRET}"\n{KEEPING}access = "token"\n'
+
+
+class Waits:
+    """Draws the longest wait there may be, writes it down, and is not waited for."""
+
+    def __init__(self) -> None:
+        self.waits_s: list[float] = []
+        self.options: dict[str, Any] = {"roll": lambda _, longest_s: longest_s, "sleep": self._sleep}
+
+    async def _sleep(self, wait_s: float) -> None:
+        self.waits_s.append(wait_s)
+        await asyncio.sleep(0)
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
@@ -243,15 +268,17 @@ def test_goodbye_that_says_not_to_come_back_ends_it(serve: Serve) -> None:
     run(scenario())
 
 
+def token_for(time_left_s: float) -> str:
+    return signer("HS256").token(claims(exp=time.time() + time_left_s, actions=["subscribe", "publish"]))
+
+
 def test_token_that_ends_is_replaced_and_nothing_is_missed(serve: Serve) -> None:
-    closed = KEEPING + 'access = "token"\n'
-    relay = serve(f'[tokens]\nsecret = "{SECRET}"\n{closed}')
+    relay = serve(CLOSED)
     tokens: list[str] = []
 
     def token() -> str:
         # The first is warned of at once: it has as much time left as warn_s is.
-        said = {"exp": time.time() + (600 if tokens else 30), "rooms": [PATH], "actions": ["subscribe", "publish"]}
-        tokens.append(signer("HS256").token(said))
+        tokens.append(token_for(600 if tokens else 30))
         return tokens[-1]
 
     async def scenario() -> None:
@@ -269,9 +296,30 @@ def test_token_that_ends_is_replaced_and_nothing_is_missed(serve: Serve) -> None
     run(scenario())
 
 
+def test_token_that_ends_is_shown_to_its_end_where_there_is_no_newer_one(serve: Serve) -> None:
+    relay, waits = serve(CLOSED), Waits()
+    # It is warned of at once, on each connection: it has as much time left as warn_s is.
+    token = token_for(30)
+    shown: list[str] = []
+
+    def same() -> str:
+        shown.append(token)
+        return token
+
+    async def scenario() -> None:
+        async with Room(f"ws://{address_of(relay)}{PATH}", token=same, **waits.options) as room:
+            while len(shown) < 2:
+                await room.publish("a")
+            await room.publish("b")
+            # It was asked for on joining, and when the warning came.
+            assert len(shown) == 2
+            assert waits.waits_s == []
+
+    run(scenario())
+
+
 def test_room_that_asks_for_a_token_ends_it_for_whoever_has_none(serve: Serve) -> None:
-    closed = KEEPING + 'access = "token"\n'
-    relay = serve(f'[tokens]\nsecret = "{SECRET}"\n{closed}')
+    relay = serve(CLOSED)
 
     async def scenario() -> None:
         async with Room(f"ws://{address_of(relay)}{PATH}") as room:
@@ -282,19 +330,198 @@ def test_room_that_asks_for_a_token_ends_it_for_whoever_has_none(serve: Serve) -
 
 
 def test_relay_that_is_not_there_yet_is_waited_for(serve: Serve) -> None:
-    relay = serve()
-    waits_s: list[float] = []
-
-    def roll(low: float, high: float) -> float:
-        waits_s.append(high)
-        return low
+    relay, waits = serve(), Waits()
 
     async def scenario() -> None:
-        async with CuttingProxy(("127.0.0.1", 1)) as proxy, Room(f"ws://{proxy.address}{PATH}", roll=roll) as room:
-            while len(waits_s) < 3:
+        async with (
+            CuttingProxy(("127.0.0.1", 1)) as proxy,
+            Room(f"ws://{proxy.address}{PATH}", **waits.options) as room,
+        ):
+            while len(waits.waits_s) < 3:
                 await asyncio.sleep(0)
             proxy.target = relay.address
             assert await room.publish("a") == 1
-            assert waits_s[:3] == [1, 2, 4]
+            assert waits.waits_s[:3] == [1, 2, 4]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("lasts_s", "longest_s"), [(STEADY_S - 0.1, [1, 2, 4, 8]), (STEADY_S, [1, 1, 1, 1])])
+def test_relay_that_lets_in_and_closes_at_once_is_waited_for_longer_each_time(
+    serve: Serve, lasts_s: float, longest_s: list[float]
+) -> None:
+    relay, waits, now_s = serve(KEEPING), Waits(), [0.0]
+
+    async def scenario() -> None:
+        async with (
+            CuttingProxy(relay.address) as proxy,
+            Room(f"ws://{proxy.address}{PATH}", **waits.options, clock=lambda: now_s[0]) as room,
+        ):
+            for turn in count(1):
+                await room.publish("a")
+                now_s[0] += lasts_s
+                proxy.cut()
+                while len(waits.waits_s) < turn:
+                    await asyncio.sleep(0)
+                if turn == len(longest_s):
+                    break
+        assert waits.waits_s == longest_s
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("told", "wait_s"),
+    [
+        ("3", 3 + FIRST_WAIT_S),
+        ("99999", WAIT_TOLD_MAX_S + FIRST_WAIT_S),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", FIRST_WAIT_S),
+        ("-1", FIRST_WAIT_S),
+        ("nan", FIRST_WAIT_S),
+    ],
+)
+def test_refusal_says_how_long_to_wait_at_least(serve: Serve, told: str, wait_s: float) -> None:
+    relay, waits = serve(KEEPING), Waits()
+
+    async def scenario() -> None:
+        with scripted(refusal("503 Service Unavailable", "busy", f"Retry-After: {told}")) as door:
+            target = "127.0.0.1", int(door.url.rpartition(":")[2])
+            async with (
+                CuttingProxy(target) as proxy,
+                Room(f"ws://{proxy.address}{PATH}", **waits.options) as room,
+            ):
+                while not waits.waits_s:
+                    await asyncio.sleep(0)
+                proxy.target = relay.address
+                assert await room.publish("a") == 1
+        assert waits.waits_s[0] == wait_s
+
+    run(scenario())
+
+
+def fill(relay: Relay, messages: int) -> list[str]:
+    """Say these many messages in the room, and return them when they are kept."""
+    writer, texts = relay.join(PATH), [str(number) for number in range(messages)]
+    for text in texts:
+        writer.say(text)
+    relay.until(lambda: relay.server.hub.rooms[PATH].log.head == messages)
+    return texts
+
+
+async def filled(room: Room) -> None:
+    """Wait until there is no place for another event."""
+    while room._events.qsize() < EVENTS_MAX:
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("messages", "is_kept"), [(EVENTS_MAX, True), (3 * EVENTS_MAX, False)])
+def test_who_publishes_while_iterating_hears_all_of_a_long_history(serve: Serve, messages: int, is_kept: bool) -> None:
+    relay, waits = serve(KEEPING), Waits()
+    texts = fill(relay, messages)
+
+    async def scenario() -> None:
+        async with Room(f"ws://{address_of(relay)}{PATH}", history=10_000, **waits.options) as room:
+            offsets, heard = [], []
+            async for event in room:
+                assert isinstance(event, Message)
+                heard.append(event.data)
+                if len(heard) == messages:
+                    break
+                if len(heard) % 10 == 1:
+                    offsets.append(await room.publish("mine"))
+            assert heard == texts
+            assert offsets == [messages + 1 + number for number in range(len(offsets))]
+            # What there is no place for is asked for again; and that is no failure.
+            assert set(waits.waits_s) == (set() if is_kept else {FIRST_WAIT_S})
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_publishes_without_iterating_is_answered_and_hears_all_later(serve: Serve, seed: int) -> None:
+    relay, waits, dice = serve(KEEPING), Waits(), random.Random(seed)
+    texts = fill(relay, 2 * EVENTS_MAX)
+
+    async def scenario() -> None:
+        async with (
+            CuttingProxy(relay.address) as proxy,
+            Room(f"ws://{proxy.address}{PATH}", history=10_000, **waits.options) as room,
+        ):
+            offsets: list[int | None] = []
+            for _ in range(50):
+                task = asyncio.create_task(publish(room, "mine"))
+                for _ in range(dice.randrange(6)):
+                    await asyncio.sleep(0)
+                if dice.random() < 0.2:
+                    proxy.cut()
+                offsets.append(await task)
+            assert offsets.count(None) < len(offsets) / 2
+            assert await hear(room, len(texts)) == texts
+
+    run(scenario())
+
+
+def test_who_publishes_for_long_without_iterating_is_told_of_the_gap(serve: Serve) -> None:
+    relay, waits = serve(KEEPING), Waits()
+    texts = fill(relay, 2 * EVENTS_MAX)
+
+    async def scenario() -> None:
+        async with Room(f"ws://{address_of(relay)}{PATH}", history=10_000, **waits.options) as room:
+            await filled(room)
+            # So many that not even their offsets are kept.
+            for _ in range(11):
+                await asyncio.gather(*(room.publish("mine") for _ in range(EVENTS_MAX)))
+            assert await hear(room, EVENTS_MAX) == texts[:EVENTS_MAX]
+            following = asyncio.ensure_future(anext(room))
+            while not waits.waits_s:
+                await asyncio.sleep(0)
+            async with joined(address_of(relay)):
+                assert await following == Gap("lagging")
+                assert await hear(room, 1) == ["ready"]
+
+    run(scenario())
+
+
+def test_gap_that_finds_no_place_comes_behind_what_was_heard_before(serve: Serve) -> None:
+    first, second = serve(KEEPING), serve(KEEPING)
+    texts = fill(first, EVENTS_MAX)
+
+    async def scenario() -> None:
+        async with (
+            CuttingProxy(first.address) as proxy,
+            Room(f"ws://{proxy.address}{PATH}", history=10_000, **Waits().options) as room,
+        ):
+            await filled(room)
+            proxy.target = second.address
+            proxy.cut()
+            await publish(room, "mine")
+            await room.publish("mine, behind the gap")
+            assert await hear(room, EVENTS_MAX) == texts
+            following = asyncio.ensure_future(anext(room))
+            async with joined(address_of(second)):
+                assert await following == Gap("epoch")
+
+    run(scenario())
+
+
+def test_end_reaches_who_publishes_where_there_is_no_place_for_it(serve: Serve) -> None:
+    relay = serve(KEEPING)
+    texts = fill(relay, EVENTS_MAX)
+
+    def kick() -> None:
+        for member in list(relay.server.hub.rooms[PATH].members()):
+            member.dismiss(Reason.KICKED)
+
+    async def scenario() -> None:
+        async with Room(f"ws://{address_of(relay)}{PATH}", history=10_000) as room:
+            await filled(room)
+            relay.call(kick)
+            with pytest.raises(EndedError, match="kicked 4403"):
+                await asyncio.gather(*(room.publish("mine") for _ in range(99)))
+            with pytest.raises(EndedError):
+                await room.publish("mine")
+            assert await hear(room, EVENTS_MAX) == texts
+            with pytest.raises(EndedError, match="kicked 4403"):
+                await anext(room)
 
     run(scenario())

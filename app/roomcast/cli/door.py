@@ -78,11 +78,11 @@ def line_of(answer: HTTPResponse) -> str:
     return printable(text.partition("\n")[0].strip()) or answer.reason
 
 
-def retry_after_s(answer: HTTPResponse) -> float | None:
-    """Return how long a refusal wants us to wait; None: it does not say."""
+def retry_after_s(answer: HTTPResponse) -> float:
+    """Return how long a refusal wants us to wait; 0.0 where it does not say."""
     value = answer.headers.get("Retry-After", "")
     # It may be a date, too; no relay sends one.
-    return min(float(value), WAIT_MAX_S) if value.isdecimal() and value.isascii() else None
+    return min(float(value), WAIT_MAX_S) if value.isdecimal() and value.isascii() else 0.0
 
 
 def in_words(error: Exception) -> str:

@@ -24,8 +24,11 @@ SILENCE_MAX_S = 90.0
 READ_BYTES = 65_536
 # message_max_bytes is 64 KiB by default and can be set to anything. Binary comes in base64.
 EVENT_MAX_BYTES = 64 << 20
-# The first wait is a second at most, or what the relay says; then twice as long each time, up to half a minute.
+# The first wait is a second at most, or as long as the relay says if that is more; then twice as long each time, up to
+# half a minute.
 FIRST_WAIT_S = 1.0
+# Only a connection that lasted so long is a success, and waits begin anew: a relay may answer, and close at once.
+STEADY_S = 5.0
 # What a relay asks for in its goodbye is obeyed, up to here: a wrong number must not keep anybody away for days.
 WAIT_TOLD_MAX_S = 300.0
 
@@ -40,10 +43,10 @@ class EndedError(Exception):
 class _ComeBack(Exception):
     """This connection is over, and the next may be better."""
 
-    def __init__(self, why: str, wait_s: float | None = None) -> None:
+    def __init__(self, why: str, told_s: float = 0.0) -> None:
         super().__init__(why)
-        self.wait_s = wait_s
-        """How long the relay wants us to wait; None: it did not say."""
+        self.told_s = told_s
+        """How long the relay wants us to stay away at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Follower:
         token: What to say in ``Authorization``; "": nothing.
         wait: Waits for this many seconds.
         roll: Returns a number from 0 to 1, so that not everybody comes back at once.
+        clock: Returns seconds that only grow.
         say: Hears, in words, what is no event of the room.
         event_max_bytes: The most that one event, or one line of it, may hold.
     """
@@ -83,6 +87,7 @@ class Follower:
         *,
         wait: Callable[[float], None],
         roll: Callable[[], float],
+        clock: Callable[[], float],
         say: Callable[[str], None],
         event_max_bytes: int = EVENT_MAX_BYTES,
     ) -> None:
@@ -94,11 +99,13 @@ class Follower:
             self._headers["Authorization"] = f"Bearer {token}"
         self._wait = wait
         self._roll = roll
+        self._clock = clock
         self._say = say
         self._event_max_bytes = event_max_bytes
         self._last_id = ""
         self._first_wait_s = FIRST_WAIT_S
         self._failures = 0
+        self._steady_at: float | None = None
         self._has_been_answered = False
 
     def events(self) -> Generator[Event]:
@@ -111,7 +118,7 @@ class Follower:
             try:
                 yield from self._over_one_connection()
             except _ComeBack as over:
-                self._pause(str(over), over.wait_s)
+                self._pause(str(over), over.told_s)
             except SseError as error:
                 # The same position would bring the same event.
                 raise EndedError(str(error)) from error
@@ -120,11 +127,14 @@ class Follower:
                     raise EndedError(f"{self._door.address}: {in_words(error)}") from error
                 self._pause(in_words(error))
 
-    def _pause(self, why: str, wait_s: float | None = None) -> None:
-        if wait_s is None:
-            wait_s = self._roll() * min(WAIT_MAX_S, self._first_wait_s * 2**self._failures)
-            # More would only make a large number larger.
-            self._failures = min(self._failures + 1, 16)
+    def _pause(self, why: str, told_s: float = 0.0) -> None:
+        if self._steady_at is not None and self._clock() >= self._steady_at:
+            self._failures = 0
+        self._steady_at = None
+        # On top of what the relay says: it may say the same to all whom it closes.
+        wait_s = told_s + self._roll() * min(WAIT_MAX_S, self._first_wait_s * 2**self._failures)
+        # More would only make a large number larger.
+        self._failures = min(self._failures + 1, 16)
         self._say(f"{why}; again in {wait_s:.1f} s")
         self._wait(wait_s)
 
@@ -134,7 +144,7 @@ class Follower:
             with connection.getresponse() as answer:
                 self._has_been_answered = True
                 _check(answer)
-                self._failures = 0
+                self._steady_at = self._clock() + STEADY_S
                 yield from self._read(answer)
         raise _ComeBack("the connection ended")
 
@@ -158,7 +168,7 @@ class Follower:
     def _keep_place(self, decoder: SseDecoder) -> None:
         self._last_id = decoder.last_id or self._last_id
         if decoder.retry_ms is not None:
-            self._first_wait_s = min(decoder.retry_ms / 1000, WAIT_MAX_S)
+            self._first_wait_s = min(max(decoder.retry_ms / 1000, FIRST_WAIT_S), WAIT_MAX_S)
 
 
 def _check(answer: HTTPResponse) -> None:

@@ -144,7 +144,7 @@ class Publisher:
             else:
                 if answer.status == OK:
                     return _accepted(batch, data)
-                why, told_s = f"{answer.status} {_detail(data) or answer.reason}", retry_after_s(answer) or 0.0
+                why, told_s = f"{answer.status} {_detail(data) or answer.reason}", retry_after_s(answer)
                 _check(answer.status, why, batch, is_known=is_known)
                 if answer.status == TOO_MANY:
                     self._keep_pace(why, told_s)

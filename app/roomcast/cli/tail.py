@@ -50,6 +50,7 @@ def tail(
         secret_or_end("--token-file", token_file, BEARER_VARIABLE),
         wait=time.sleep,
         roll=random.SystemRandom().random,
+        clock=time.monotonic,
         say=say,
     )
     try:
