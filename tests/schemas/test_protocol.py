@@ -20,7 +20,7 @@ def test_event_stream_reads_as_it_is_described() -> None:
 
     events = list(decoder.receive(stream.encode()))
 
-    assert [event.type for event in events] == ["message", "binary", "gap", "goodbye"]
+    assert [event.type for event in events] == ["message", "binary", "gap", "expiring", "goodbye"]
     assert events[0].data == "hello\nin two lines"
     assert events[0].id == "k7c2m9qa:42"
     assert decoder.retry_ms == 1200
