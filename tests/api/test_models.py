@@ -32,7 +32,7 @@ def test_base64_is_written_as_rfc_4648_says(text: str) -> None:
         Payload(base64=text)
 
 
-@pytest.mark.parametrize("after", ["", "41", "k7c2m9qa:", "k7c2m9qa:-1", "k7c2m9qa:1:2", "K7C2M9QA:1", "a:" + "9" * 19])
+@pytest.mark.parametrize("after", ["", "41", "k7c2m9qa:", "k7c2m9qa:-1", "k7c2m9qa:1:2", "K7C2M9QA:1", "a:" + "9" * 16])
 def test_position_is_an_epoch_and_an_offset(after: str) -> None:
     assert MessagesQuery(room="/rooms/a", after="k7c2m9qa:41").after == "k7c2m9qa:41"
     with pytest.raises(ValidationError):

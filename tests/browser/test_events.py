@@ -47,15 +47,51 @@ def test_events_are_read_as_the_standard_says(desk: BrowserContext, stand_in: St
         "",
         "event: nothing",
         "",
+        "event: nothing",
+        "event:",
+        "data: of no type",
+        "",
         "data: never whole",
     ]
 
     page = follow(desk, stand_in, (200, {}, end.join(lines)), (403, {}, ""))
 
-    assert events(page, 2) == [
+    assert events(page, 3) == [
         {"type": "stats", "data": "one\ntwo\n", "id": "7"},
         {"type": "message", "data": " spaced: twice", "id": "7"},
+        {"type": "message", "data": "of no type", "id": "7"},
     ]
+
+
+LONGEST = 4_194_304
+"""Characters of one event, each line with its end."""
+
+
+@pytest.mark.parametrize("line_chars", [LONGEST, 2_048])
+def test_longest_event_is_read_whole(desk: BrowserContext, stand_in: StandIn, line_chars: int) -> None:
+    lines = [f"data:{'x' * (line_chars - 1)}\n"] * (LONGEST // line_chars)
+
+    page = follow(desk, stand_in, (200, {}, "".join(lines) + "\n"), (403, {}, ""))
+
+    [event] = events(page, 1)
+    assert len(event["data"]) == LONGEST - 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"data:{'x' * LONGEST}\n",
+        f"data:{'x' * 2_047}\n" * (LONGEST // 2_048 + 1),
+        # It has no end, and need not have one to be too long.
+        f"data: {'x' * (LONGEST + 1)}",
+    ],
+)
+def test_event_that_is_longer_is_given_up(desk: BrowserContext, stand_in: StandIn, lines: str) -> None:
+    page = follow(desk, stand_in, (200, {}, lines))
+
+    _, state, why = told(page, "state", until=is_state("waiting"))[-1]
+
+    assert (state, why["reason"], why["detail"]) == ("waiting", "gone", "an event of the stream is too long")
 
 
 def test_stream_that_ends_is_asked_for_again_from_its_last_event(desk: BrowserContext, stand_in: StandIn) -> None:

@@ -41,7 +41,7 @@ def test_position_that_is_no_relay_s_is_none(capsys: pytest.CaptureFixture[str])
 
     assert capsys.readouterr().out.splitlines() == [
         "a\\x1b\t(-1 bytes, binary)",
-        '{"epoch": "", "offset": null, "base64": "="}',
+        '{"epoch": null, "offset": null, "base64": "="}',
     ]
 
 

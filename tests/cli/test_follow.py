@@ -278,4 +278,4 @@ def test_gap_is_an_event_between_the_messages(serve: Serve) -> None:
         events = Following(proxy.url, Wishes(since=f"{epoch}:1")).events(3)
 
     assert [(event.type, event.id) for event in events[1:]] == [("message", f"{epoch}:4"), ("message", f"{epoch}:5")]
-    assert (events[0].type, events[0].data) == ("gap", '{"reason": "offset", "offset": 3}')
+    assert (events[0].type, events[0].data) == ("gap", '{"reason":"offset","offset":3}')

@@ -12,9 +12,10 @@ from roomcast.protocol.event_stream import (
     begin,
     binary_event,
     is_wanted,
-    named_event,
+    notice_event,
     text_event,
 )
+from roomcast.protocol.notices import Notice
 from roomcast.protocol.request import Request
 from tests.event_source import Event, EventSource
 
@@ -146,11 +147,11 @@ def test_event_about_the_stream_keeps_the_position_and_may_say_when_to_come_back
     source = EventSource()
     source.receive(begin(POSITION, 2000))
 
-    assert source.receive(named_event("goodbye", '{"reason":"restart"}', retry_ms=1200)) == [
+    assert source.receive(notice_event(Notice("goodbye", {"reason": "restart"}), retry_ms=1200)) == [
         ("goodbye", '{"reason":"restart"}', POSITION)
     ]
     assert source.reconnection_time_ms == 1200
-    assert named_event("gap", "{}") == b"event: gap\ndata: {}\n\n"
+    assert notice_event(Notice("gap", {"a": 1, "b": 2})) == b'event: gap\ndata: {"a":1,"b":2}\n\n'
 
 
 def test_keep_alive_is_a_comment() -> None:

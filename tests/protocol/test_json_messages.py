@@ -142,27 +142,6 @@ def test_answers_carry_the_ref_that_was_given() -> None:
     }
 
 
-def test_gap_and_warning_say_what_follows() -> None:
-    assert told(json_messages.gap("epoch", 7)) == {"type": "gap", "reason": "epoch", "offset": 7}
-    assert told(json_messages.expiring(30_000)) == {"type": "expiring", "expires_in_ms": 30_000}
-
-
-@pytest.mark.parametrize(
-    ("code", "text", "expected"),
-    [
-        (1012, "restart retry_after_ms=1200", {"reason": "restart", "reconnect_after_ms": 1200}),
-        (1013, "lagging", {"reason": "lagging", "reconnect_after_ms": 0}),
-        (1008, "rate limit=bytes_per_s", {"reason": "rate", "reconnect_after_ms": 0, "detail": "limit=bytes_per_s"}),
-        (4400, "x", {"reason": "x", "reconnect_after_ms": None}),
-        (4403, "kicked", {"reason": "kicked", "reconnect_after_ms": None}),
-        (4499, "x", {"reason": "x", "reconnect_after_ms": None}),
-        (4500, "x", {"reason": "x", "reconnect_after_ms": 0}),
-    ],
-)
-def test_goodbye_says_whether_and_when_to_come_back(code: int, text: str, expected: dict[str, Any]) -> None:
-    assert told(json_messages.goodbye(code, text)) == {"type": "goodbye", "code": code} | expected
-
-
 def test_those_who_come_and_go_are_listed_with_how_many_are_left() -> None:
     some = People([(AUTHOR, "alice")])
 

@@ -31,6 +31,11 @@ def test_word_and_close_code_are_a_promise(reason: str, close_code: int) -> None
     assert Reason(reason).close_code == close_code
 
 
+@pytest.mark.parametrize("reason", Reason)
+def test_codes_of_44xx_and_no_others_are_final(reason: Reason) -> None:
+    assert reason.is_final is str(reason.close_code).startswith("44")
+
+
 def test_no_reason_is_left_out_of_the_promise() -> None:
     assert len(Reason) == 19
 

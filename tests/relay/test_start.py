@@ -3,7 +3,7 @@
 import pytest
 
 from roomcast.relay.log import Log
-from roomcast.relay.start import NO_WISH, Gap, Position, Start, Wish, find_start
+from roomcast.relay.start import NO_WISH, Gap, Position, Start, Wish, find_start, write_position
 from tests.relay.fake_wire import message
 
 EPOCH = "k7c2m9qa"
@@ -20,6 +20,42 @@ def find(wish: Wish, *, at: int = 10, oldest: int = 5, history_messages: int = 1
 
 def since(offset: int, epoch: str = EPOCH, newest: int = 0) -> Wish:
     return Wish(newest, since=Position(epoch, offset))
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("k7c2m9qa:41", Position("k7c2m9qa", 41)),
+        ("a:0", Position("a", 0)),
+        (f"{'z' * 32}:999999999999999", Position("z" * 32, 999_999_999_999_999)),
+    ],
+)
+def test_position_is_read_as_it_is_written(text: str, position: Position) -> None:
+    assert Position.parse(text) == position
+    assert str(position) == write_position(*position) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "41",
+        ":41",
+        "k7c2m9qa:",
+        "k7c2m9qa:-1",
+        "k7c2m9qa:4.1",
+        "k7c2m9qa:41\n",
+        "a:b:41",
+        "K7C2M9QA:41",
+        f"{'z' * 33}:41",
+        "k7c2m9qa:1000000000000000",
+        # A digit that is none in ASCII.
+        "k7c2m9qa:٣",
+    ],
+)
+def test_what_is_written_otherwise_is_no_position(text: str) -> None:
+    with pytest.raises(ValueError, match="is not epoch:offset"):
+        Position.parse(text)
 
 
 def test_who_asks_for_nothing_begins_where_everybody_is() -> None:

@@ -77,3 +77,15 @@ def test_example_is_as_the_subprotocol_s_schema_says(name: str) -> None:
     for example in MESSAGES[name]["examples"]:
         validator.validate(example["payload"])
         assert example["payload"]["type"] == name
+
+
+@pytest.mark.parametrize("kind", ["gap", "expiring", "goodbye"])
+def test_event_says_what_the_object_of_its_type_says(kind: str) -> None:
+    event, said = MESSAGES[f"event{kind.capitalize()}"], SCHEMA["$defs"][kind]
+
+    assert {name: find(of["$ref"]) for name, of in event["payload"]["properties"].items()} == {
+        name: of for name, of in said["properties"].items() if name != "type"
+    }
+    assert event["payload"]["required"] == [name for name in said["required"] if name != "type"]
+    for example in event["examples"]:
+        FROM_RELAY.validate({"type": kind} | example["payload"])

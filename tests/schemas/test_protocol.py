@@ -7,6 +7,7 @@ import re
 import pytest
 
 from roomcast.cli.sse import SseDecoder
+from roomcast.relay.start import POSITION_PATTERN
 from tests.running import Serve
 from tests.schemas.documents import ASYNCAPI, PROTOCOL
 from tests.wire import get
@@ -20,7 +21,7 @@ def test_event_stream_reads_as_it_is_described() -> None:
 
     events = list(decoder.receive(stream.encode()))
 
-    assert [event.type for event in events] == ["message", "binary", "gap", "goodbye"]
+    assert [event.type for event in events] == ["message", "binary", "gap", "expiring", "goodbye"]
     assert events[0].data == "hello\nin two lines"
     assert events[0].id == "k7c2m9qa:42"
     assert decoder.retry_ms == 1200
@@ -30,6 +31,13 @@ def test_parameters_are_those_of_the_asyncapi_document() -> None:
     _, _, table = PROTOCOL.partition("| parameter | |")
 
     assert set(re.findall(r"^\| `(\w+)=", table, re.MULTILINE)) == set(QUERY)
+
+
+def test_positions_are_written_in_one_way_everywhere() -> None:
+    events = [ASYNCAPI["components"]["messages"][name] for name in ("eventText", "eventBinary")]
+
+    assert {event["headers"]["properties"]["id"]["pattern"] for event in events} == {f"^{POSITION_PATTERN}$"}
+    assert QUERY["since"]["pattern"] == f"^({POSITION_PATTERN}|[0-9]{{1,9}}s)$"
 
 
 @pytest.mark.parametrize("name", ["since=k7c2m9qa:41", "since=30s", "since=0s"])

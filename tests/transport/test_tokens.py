@@ -350,7 +350,7 @@ def test_event_stream_ends_with_its_token(relay: Relay) -> None:
 
     said = wire.read_to_end().decode()
 
-    assert 'event: goodbye\ndata: {"reason": "token_expired", "code": 4401' in said
+    assert 'event: goodbye\ndata: {"reason":"token_expired","code":4401' in said
 
 
 @pytest.mark.parametrize(

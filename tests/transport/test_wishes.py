@@ -5,7 +5,7 @@ import pytest
 from roomcast.protocol.request import Request, parse
 from roomcast.relay.start import NO_WISH, Position, Wish
 from roomcast.transport.admission import Outcome, Refusal
-from roomcast.transport.wishes import parse_wish, resume
+from roomcast.transport.wishes import come_back, parse_wish
 from tests.wire import rfc6455_head
 
 
@@ -57,6 +57,8 @@ def test_wish_is_read_among_whatever_else_a_page_says(query: str, wish: Wish) ->
         ("?since=:41", "since is epoch:offset"),
         ("?since=a:b:41", "since is epoch:offset"),
         ("?since=k7c2m9qa:-1", "since is epoch:offset"),
+        ("?since=K7C2M9QA:41", "since is epoch:offset"),
+        ("?since=k7c2m9qa:1000000000000000", "since is epoch:offset"),
         ("?since=k7c2m9qa:41%0A", "since is epoch:offset"),
         ("?gap=", "gap is ok, or not said"),
         ("?gap=yes", "gap is ok, or not said"),
@@ -70,8 +72,14 @@ def test_wish_that_cannot_be_read_is_refused_by_its_rule(query: str, rule: str) 
     assert (refused.value.status, refused.value.outcome) == (400, Outcome.MALFORMED)
 
 
-def test_place_to_resume_from_takes_the_place_of_another() -> None:
-    by_time, by_position = Wish(5, since_s=30, may_miss=True), Wish(5, Position("k7c2m9qa", 41), None, may_miss=True)
+def test_where_a_browser_was_takes_the_place_of_what_its_url_says() -> None:
+    by_time, by_position = Wish(5, since_s=30, may_miss=True), Wish(5, Position("k7c2m9qa", 41), may_miss=True)
 
-    assert resume(by_time, "k7c2m9qa:41") == by_position
-    assert resume(by_position, "30s") == by_time
+    assert come_back(by_time, "k7c2m9qa:41") == by_position
+    assert come_back(by_position, "k7c2m9qa:42") == Wish(5, Position("k7c2m9qa", 42), may_miss=True)
+
+
+@pytest.mark.parametrize("last_event_id", ["30s", "41", "K7C2M9QA:41", "k7c2m9qa:1000000000000000"])
+def test_place_where_no_browser_can_have_been_is_refused(last_event_id: str) -> None:
+    with pytest.raises(Refusal, match="Last-Event-ID is epoch:offset"):
+        come_back(NO_WISH, last_event_id)

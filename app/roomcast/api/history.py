@@ -13,6 +13,7 @@ from roomcast.api.models import MessageInfo, Messages, MessagesQuery
 from roomcast.relay.hub import Hub
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.room import Room
+from roomcast.relay.start import Position, write_position
 
 # Of payloads in one answer, beside one message of any size: an answer is made in one go.
 PAGE_BYTES: Final = 1_048_576
@@ -22,7 +23,7 @@ _Gap = Literal["epoch", "offset"]
 
 def read_history(hub: Hub, query: MessagesQuery) -> Messages:
     """Return a page of what a room keeps for those who come later; of one that is not open, nothing."""
-    epoch, offset = _parse(query.after)
+    epoch, offset = (None, None) if query.after is None else Position.parse(query.after)
     room = hub.rooms.get(query.room)
     if room is None:
         # Whatever was said in it after that is forgotten, if anything was.
@@ -34,14 +35,9 @@ def read_history(hub: Hub, query: MessagesQuery) -> Messages:
     start = before if offset is None or gap else offset
     messages = list(_page(room.log.after(start, query.limit)))
     end = messages[-1].offset if messages else start
-    return Messages(epoch=hub.epoch, head=room.log.head, gap=gap, messages=messages, next=f"{hub.epoch}:{end}")
-
-
-def _parse(position: str | None) -> tuple[str | None, int | None]:
-    if position is None:
-        return None, None
-    epoch, _, offset = position.partition(":")
-    return epoch, int(offset)
+    return Messages(
+        epoch=hub.epoch, head=room.log.head, gap=gap, messages=messages, next=write_position(hub.epoch, end)
+    )
 
 
 def _before_oldest(room: Room) -> int:

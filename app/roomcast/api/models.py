@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roomcast.relay.start import POSITION_PATTERN
+
 # What is listed at once, where nothing is said and at most.
 LIMIT: Final = 100
 LIMIT_MAX: Final = 1_000
@@ -25,7 +27,7 @@ RoomName = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 MemberId = Annotated[str, Field(pattern="^[a-z0-9]+\\.[0-9]{1,18}$", examples=["k7c2m9qa.3"])]
-Position = Annotated[str, Field(pattern="^[a-z0-9]+:[0-9]{1,18}$", examples=["k7c2m9qa:41"])]
+Position = Annotated[str, Field(pattern=f"^{POSITION_PATTERN}$", examples=["k7c2m9qa:41"])]
 Subject = Annotated[str, Field(min_length=1, max_length=1_024, examples=["alice"])]
 
 

@@ -1,7 +1,6 @@
 """How a room that is followed is shown: lines for a program, JSON for another, and a terminal for a person."""
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +13,10 @@ from rich.text import Text
 from roomcast.cli.escaping import printable
 from roomcast.cli.rates import Rate
 from roomcast.cli.sse import Event
+from roomcast.relay.start import Position
 
 # A person reads no more often than that, and each time costs the terminal a line.
 REFRESHES_PER_S = 4
-_OFFSET = re.compile(r"[0-9]{1,16}")
 
 
 Show = Callable[[Event], None]
@@ -46,16 +45,24 @@ def show_line(event: Event) -> None:
 
 def show_json(event: Event) -> None:
     """Print one JSON object: the position, and the message exactly as it was."""
-    epoch, _, offset = event.id.rpartition(":")
+    position = _position(event)
+    where = {"epoch": position and position.epoch, "offset": position and position.offset}
     body = "base64" if event.type == "binary" else "text"
-    position = {"epoch": epoch, "offset": int(offset) if _OFFSET.fullmatch(offset) else None}
     # ASCII, because what JSON does not escape otherwise can still move a cursor.
-    _print_now(json.dumps(position | {body: event.data}))
+    _print_now(json.dumps(where | {body: event.data}))
 
 
 def _offset(event: Event) -> str:
-    # A relay's are numbers; whoever else answers may say anything.
-    return printable(event.id.rpartition(":")[2])
+    position = _position(event)
+    return printable(event.id) if position is None else str(position.offset)
+
+
+def _position(event: Event) -> Position | None:
+    """Return where a message is; None where that is no position: whoever answers may say anything."""
+    try:
+        return Position.parse(event.id)
+    except ValueError:
+        return None
 
 
 def _print_now(line: str) -> None:

@@ -45,6 +45,7 @@ globalThis.Roomcast = (() => {
   const REPLAY_MS = 5_000;
   // A stream of events that says nothing for so long is dead, or a proxy of its way is.
   const SILENCE_MS = 30_000;
+  // Of one event with all its lines. Who sends more than that before its end sends no events.
   const EVENT_MAX_CHARS = 4_194_304;
   // Who we have been in this room: each reconnect makes us another member.
   const IDS_KEPT = 100;
@@ -429,24 +430,36 @@ globalThis.Roomcast = (() => {
         // The half of a line end that CR LF is must wait for its other half.
         const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
         rest = lines.pop();
-        if (rest.length > EVENT_MAX_CHARS) throw new Error("a line of the stream is too long");
         lines.forEach((line) => this.#line(line));
+        this.#checkLength(this.#event.chars + rest.length - "data: ".length);
       }
     }
 
-    #event = { data: [] };
+    #begun = () => ({ type: "", data: [], chars: 0 });
+    #event = this.#begun();
     #line(line) {
       if (line === "") {
-        const { type = "message", data } = this.#event;
-        this.#event = { data: [] };
-        if (data.length) this.options.onEvent?.({ type, data: data.join("\n"), id: this.#lastId });
+        const { type, data } = this.#event;
+        this.#event = this.#begun();
+        if (data.length) this.options.onEvent?.({ type: type || "message", data: data.join("\n"), id: this.#lastId });
         return;
       }
       const [, name, value] = /^([^:]*)(?:: ?(.*))?$/s.exec(line);
-      if (name === "data") this.#event.data.push(value ?? "");
+      if (name === "data") this.#add(value ?? "");
       else if (name === "event") this.#event.type = value;
       else if (name === "id") this.#lastId = value ?? "";
       else if (name === "retry" && /^\d+$/.test(value)) this.#told_ms = Number(value);
+    }
+
+    #add(data) {
+      this.#event.data.push(data);
+      // With the line end, so that empty lines have their price, too.
+      this.#event.chars += data.length + 1;
+      this.#checkLength(this.#event.chars);
+    }
+
+    #checkLength(chars) {
+      if (chars > EVENT_MAX_CHARS) throw new Error("an event of the stream is too long");
     }
 
     #hear() {
@@ -457,7 +470,7 @@ globalThis.Roomcast = (() => {
     drop() {
       clearTimeout(this.#silence);
       this.#abort?.abort();
-      this.#event = { data: [] };
+      this.#event = this.#begun();
     }
   }
 

@@ -21,11 +21,13 @@ Source: HTML (html.spec.whatwg.org), sections 9.2.4 to 9.2.7, "Server-sent event
 
 from __future__ import annotations
 
+import json
 import re
 from binascii import b2a_base64
 from collections.abc import Sequence
 
 from roomcast.protocol.http import head
+from roomcast.protocol.notices import Notice
 from roomcast.protocol.request import Request
 
 NAME = "sse"
@@ -100,16 +102,16 @@ def binary_event(payload: bytes, position: str = "") -> bytes:
     return b"%bevent: binary\ndata: %b\n\n" % (_id(position), b2a_base64(payload, newline=False))
 
 
-def named_event(name: str, json: str, *, retry_ms: int | None = None) -> bytes:
-    """Return an event of another type, about the stream itself.
+def notice_event(notice: Notice, *, retry_ms: int | None = None) -> bytes:
+    """Return an event about the stream itself: its type is the notice's kind, its data JSON.
 
     Args:
-        name: Its type, a word.
-        json: Its data, in one line.
-        retry_ms: How long to wait, from now on, before connecting again.
+        notice: What it says.
+        retry_ms: How long to wait, from now on, before connecting again; None leaves it as it was.
     """
     retry = "" if retry_ms is None else f"retry: {retry_ms}\n"
-    return f"event: {name}\n{retry}data: {json}\n\n".encode()
+    data = json.dumps(notice.fields, separators=(",", ":"))
+    return f"event: {notice.kind}\n{retry}data: {data}\n\n".encode()
 
 
 def _id(position: str) -> bytes:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeAlias
+
+from roomcast.protocol.notices import Notice
 
 SUBPROTOCOL: Final = "roomcast.json"
 
@@ -164,33 +166,9 @@ def error(ref: Ref, reason: str, detail: str) -> bytes:
     return _object("error", {"ref": ref, "reason": reason, "detail": detail})
 
 
-def gap(reason: str, offset: int) -> bytes:
-    """Return what one is told that missed something: why, and that the next message is after ``offset``."""
-    return _object("gap", {"reason": reason, "offset": offset})
-
-
-def expiring(expires_in_ms: int) -> bytes:
-    """Return the warning to one whose token ends soon."""
-    return _object("expiring", {"expires_in_ms": expires_in_ms})
-
-
-def goodbye(code: int, text: str) -> bytes:
-    """Return what is said before the close frame.
-
-    Args:
-        code: The close frame's.
-        text: Its reason: a word, then perhaps ``key=value``. One of them, ``retry_after_ms``, says
-            when to come back. Who should not come back unchanged, as codes of 44xx
-            say, is told null; all others may as soon as they like.
-    """
-    reason, _, detail = text.partition(" ")
-    told: dict[str, Any] = {"reason": reason, "code": code}
-    pairs = dict(pair.split("=", 1) for pair in detail.split())
-    may_come_back = not 4400 <= code < 4500
-    told["reconnect_after_ms"] = int(pairs.pop("retry_after_ms", 0)) if may_come_back else None
-    if pairs:
-        told["detail"] = " ".join(f"{key}={value}" for key, value in pairs.items())
-    return _object("goodbye", told)
+def notice(told: Notice) -> bytes:
+    """Return what one is told of its own connection."""
+    return _object(told.kind, told.fields)
 
 
 # --- who is there
@@ -246,5 +224,5 @@ def _person(person: Person) -> dict[str, str]:
     return {"id": identity} if subject is None else {"id": identity, "subject": subject}
 
 
-def _object(kind: str, told: dict[str, Any]) -> bytes:
+def _object(kind: str, told: Mapping[str, object]) -> bytes:
     return json.dumps({"type": kind, **told}, ensure_ascii=False, separators=(",", ":")).encode()

@@ -63,6 +63,11 @@ class Reason(StrEnum):
         """
         return _CLOSE_CODES[self]
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it says: do not come back unchanged."""
+        return self.close_code in _FINAL_CODES
+
 
 _CLOSE_CODES = {
     Reason.PEER: 1000,
@@ -78,8 +83,7 @@ _CLOSE_CODES = {
     Reason.INTERNAL: 1011,
     Reason.LAGGING: 1013,
     Reason.OVERLOADED: 1013,
-    # From 4000 on codes are an application's own (RFC 6455, 7.4.2); 44xx of ours
-    # mean: do not come back unchanged.
+    # See _FINAL_CODES.
     Reason.KICKED: 4403,
     Reason.ROOM_CLOSED: 4404,
     Reason.GAP: 4410,
@@ -87,3 +91,6 @@ _CLOSE_CODES = {
     Reason.REVOKED: 4403,
     Reason.FORBIDDEN: 4403,
 }
+
+# From 4000 on codes are an application's own (RFC 6455, 7.4.2).
+_FINAL_CODES = range(4400, 4500)

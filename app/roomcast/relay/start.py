@@ -9,11 +9,19 @@ What it asks for may be gone. Then nobody is let go on as if nothing had been lo
 there is a ``Gap``, and whoever lets it in has to say so.
 """
 
+from __future__ import annotations
+
+import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from roomcast.relay.log import Log
+
+POSITION_PATTERN: Final = "[a-z0-9]{1,32}:[0-9]{1,15}"
+"""How a position is written. More digits than any offset will ever have, and few enough to be a number at once."""
+
+_POSITION = re.compile(POSITION_PATTERN)
 
 
 class Position(NamedTuple):
@@ -21,6 +29,27 @@ class Position(NamedTuple):
 
     epoch: str
     offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Read one, as ``str`` writes it.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        if not _POSITION.fullmatch(text):
+            raise ValueError(f"{text!r} is not epoch:offset, as in k7c2m9qa:41")
+        epoch, _, offset = text.partition(":")
+        return cls(epoch, int(offset))
+
+    def __str__(self) -> str:
+        """Return it in one word, as ``parse`` reads it."""
+        return write_position(self.epoch, self.offset)
+
+
+def write_position(epoch: str, offset: int) -> str:
+    """Return ``str(Position(epoch, offset))``, without making one: each message of an event stream has its own."""
+    return f"{epoch}:{offset}"
 
 
 @dataclass(frozen=True, slots=True)

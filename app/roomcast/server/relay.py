@@ -3,14 +3,13 @@
 import random
 import time
 from collections.abc import Callable
+from wsgiref.types import WSGIApplication
 
 from gevent.event import Event
 
 from roomcast.api.app import create_app
 from roomcast.api.door import PrivateDoor
 from roomcast.api.watchdog import Watchdog
-from roomcast.brokers.epoch import new_epoch
-from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Processor, address_for_logs, fault
 from roomcast.metrics import TransportCounters
 from roomcast.pages import CHAT
@@ -19,15 +18,13 @@ from roomcast.policies.revocations import Revocations
 from roomcast.protocol import event_stream
 from roomcast.protocol.bearer import TokenPlaces
 from roomcast.protocol.handshake import Dialect
-from roomcast.relay.budget import Budget
-from roomcast.relay.history import Histories
-from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
 from roomcast.server.api import build_access, build_keyring, is_loopback
 from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.faults import report_faults
 from roomcast.server.files import connections_max
-from roomcast.server.memory import find_memory_limit, history_total_max_bytes, lag_total_max_bytes
+from roomcast.server.hub import build_hub
+from roomcast.server.memory import find_memory_limit
 from roomcast.server.policies import build_forwarding, build_policies
 from roomcast.server.tokens import build_verifier
 from roomcast.settings import Settings
@@ -39,7 +36,6 @@ from roomcast.transport.entry import Entry, HandshakeLimits
 from roomcast.transport.formats import Deflation, Formats
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import Acceptor, SocketOptions
-from roomcast.transport.loop import LoopScheduler
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
 from roomcast.transport.reports import Reports
@@ -75,49 +71,17 @@ class Server:
         self.forwarding = build_forwarding(settings)
         self.counters = TransportCounters(list(Dialect), list(Outcome), streams=[event_stream.NAME])
         self._memory = find_memory_limit()
-        self.hub = Hub(
-            broker=lambda deliver: MemoryBroker(deliver, new_epoch(), time.time),
-            scheduler=LoopScheduler(),
-            clock=time.monotonic,
-            wall_clock=time.time,
-            rooms_max=settings.limits.rooms_max,
-            budget=self._build_budget(),
-            histories=Histories(history_total_max_bytes(settings.limits.history_total_max_bytes, self._memory)),
-            report=self._report,
-        )
-        for template in self.admission.templates:
-            self.hub.add_template(template.name)
-        self.keep_alive = KeepAlive(
-            hub=self.hub,
-            clock=time.monotonic,
-            ping_interval_s=settings.limits.ping_interval_s,
-            pong_timeout_s=settings.limits.pong_timeout_s,
-            write_timeout_s=settings.limits.write_timeout_s,
-            report=lambda error: self._journal.error("internal fault", **fault(error)),
-        )
+        self.hub = build_hub(settings, self._memory, self._report)
+        self.keep_alive = self._build_keep_alive()
         self._drain = Drain(self.keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
         self._certificate = self._read_certificate()
         self._verifier = build_verifier(settings, journal, self.counters)
         self._revocations = Revocations(leeway_s=settings.tokens.leeway_s)
-        self.token_holders = TokenHolders(
-            self._revocations,
-            clock=time.time,
-            warn_s=settings.tokens.warn_s,
-            leeway_s=settings.tokens.leeway_s,
-            journal=journal,
-        )
+        self.token_holders = self._build_token_holders()
         self._entry = self._build_entry()
         self._watchdog = Watchdog(self.counters.loop_lag, chain=chain)
         self._keyring = build_keyring(settings, journal)
-        access = build_access(
-            settings,
-            keyring=self._keyring,
-            hub=self.hub,
-            admission=self.admission,
-            revoker=self.token_holders,
-            is_local=lambda: is_loopback(self.private_address),
-        )
-        self._app = create_app(self.hub, self.counters, self._is_ready, journal, access)
+        self._app = self._build_app()
         self._is_open = False
         self._doors: list[Door] = []
         self._acceptor: Acceptor | None = None
@@ -223,11 +187,37 @@ class Server:
             return None
         return Certificate(tls.certificate, tls.key, journal=self._journal, counters=self.counters, clock=time.time)
 
-    def _build_budget(self) -> Budget:
-        limit_bytes = lag_total_max_bytes(self._settings.limits.lag_total_max_bytes, self._memory)
-        if self._memory is None:
-            return Budget(limit_bytes)
-        return Budget(limit_bytes, self._memory.left_bytes, self._memory.reserve_bytes)
+    def _build_keep_alive(self) -> KeepAlive:
+        limits = self._settings.limits
+        return KeepAlive(
+            hub=self.hub,
+            clock=time.monotonic,
+            ping_interval_s=limits.ping_interval_s,
+            pong_timeout_s=limits.pong_timeout_s,
+            write_timeout_s=limits.write_timeout_s,
+            report=lambda error: self._journal.error("internal fault", **fault(error)),
+        )
+
+    def _build_token_holders(self) -> TokenHolders:
+        tokens = self._settings.tokens
+        return TokenHolders(
+            self._revocations,
+            clock=time.time,
+            warn_s=tokens.warn_s,
+            leeway_s=tokens.leeway_s,
+            journal=self._journal,
+        )
+
+    def _build_app(self) -> WSGIApplication:
+        access = build_access(
+            self._settings,
+            keyring=self._keyring,
+            hub=self.hub,
+            admission=self.admission,
+            revoker=self.token_holders,
+            is_local=lambda: is_loopback(self.private_address),
+        )
+        return create_app(self.hub, self.counters, self._is_ready, self._journal, access)
 
     def _build_entry(self) -> Entry:
         settings = self._settings

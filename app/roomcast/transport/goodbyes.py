@@ -1,8 +1,14 @@
-"""Goodbyes: which one answers what a peer did, and how much is heard of it behind ours."""
+"""Goodbyes: what they say, which one answers what a peer did, and how much is heard of it behind ours."""
 
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from roomcast.protocol import notices
 from roomcast.protocol.errors import FrameError
 from roomcast.protocol.events import Close
 from roomcast.protocol.frames import CloseCode, may_be_sent
+from roomcast.protocol.notices import Notice
 from roomcast.relay.reasons import Reason
 
 # How much of what comes behind our goodbye is searched for the peer's: what may have
@@ -22,19 +28,49 @@ _REASONS = {
 }
 
 
-def echo_of(code: int | None) -> Close:
+class Goodbye(NamedTuple):
+    """What a member is told last. How much of it, and how, depends on what it speaks."""
+
+    reason: Reason
+    """Why."""
+    code: int | None
+    """The close frame's. None answers a peer that gave none."""
+    detail: str = ""
+    """``key=value``, where there is more to say."""
+    retry_after_ms: int | None = None
+    """When it may come back; None where nobody knows."""
+
+    @classmethod
+    def of(cls, reason: Reason, detail: str = "", retry_after_ms: int | None = None) -> Goodbye:
+        """Return ours, with the code of its reason."""
+        return cls(reason, reason.close_code, detail, retry_after_ms)
+
+    def close(self) -> Close:
+        """Return it as a close frame: all that is to be said stands behind the reason."""
+        if self.code is None:
+            return Close(None, "")
+        retry = "" if self.retry_after_ms is None else f"retry_after_ms={self.retry_after_ms}"
+        return Close(self.code, " ".join(filter(None, (self.reason, self.detail, retry))))
+
+    def notice(self) -> Notice:
+        """Return it for those who are told more than a close frame can say. A peer's own is answered, not told."""
+        back_ms = None if self.reason.is_final else self.retry_after_ms or 0
+        return notices.goodbye(self.reason, self.reason.close_code, reconnect_after_ms=back_ms, detail=self.detail)
+
+
+def echo_of(code: int | None) -> Goodbye:
     """Return the answer to a peer's goodbye: its own code (RFC 6455, 5.5.1), without a code none.
 
     Two codes a client may send and a server must not: 1010 asks for extensions
     that the server left out, 1014 is a gateway's. Their echo is 1000.
     """
     if code is None:
-        return Close(None, "")
-    return Close(code if may_be_sent(code) else CloseCode.NORMAL, Reason.PEER)
+        return Goodbye(Reason.PEER, None)
+    return Goodbye(Reason.PEER, code if may_be_sent(code) else CloseCode.NORMAL)
 
 
 def why(error: FrameError) -> tuple[Reason, str]:
-    """Return why a member is closed whose bytes are not read on, and what the close frame adds to that word."""
+    """Return why a member is closed whose bytes are not read on, and what its goodbye adds to that word."""
     reason = _REASONS[error.close_code]
     # Who sends too often may send less, if it is told of what. Who sends a
     # message that is too big knows which one it was.

@@ -11,7 +11,6 @@ And its connection, where a small segment inflates to much.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from gevent.hub import get_hub
@@ -181,7 +180,7 @@ class Inbox(StreamMember):
         """Answer a goodbye or a fault. A pong needs no answer: that bytes came was all it had to say."""
         if isinstance(event, Close):
             self._is_peer_done = True
-            self._part_with(echo_of(event.code), Reason.PEER)
+            self._part_with(echo_of(event.code))
             self._shut_down_if_done()
         elif isinstance(event, Failed):
             self._give_up(*why(event.error), event.error.limit)
@@ -199,9 +198,3 @@ class Inbox(StreamMember):
             self._count_closed_by(limit)
         self.dismiss(reason, detail)
         self._shut_down_if_done()
-
-    # --- what only the whole member knows
-
-    @abstractmethod
-    def _part_with(self, goodbye: Close, reason: Reason) -> None:
-        """Close it as ``dismiss`` does, with this goodbye."""

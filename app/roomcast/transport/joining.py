@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roomcast.policies.limits import MemberRate
-from roomcast.protocol import json_messages
+from roomcast.protocol import json_messages, notices
 from roomcast.protocol.connection import Connection
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
@@ -135,7 +135,7 @@ class Joining:
             )
         ]
         if start.gap is not None:
-            told.append(json_messages.gap(start.gap, start.cursor))
+            told.append(json_messages.notice(notices.gap(start.gap, start.cursor)))
         member.wire_format.frames_sent[Kind.TEXT] += len(told)
         return b"".join([self._uncompressed(member.wire_format, text) for text in told])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roomcast.protocol import json_messages
-from roomcast.protocol.events import Close, Message
+from roomcast.protocol.events import Message
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.json_messages import Publication, Ref, UnreadableError
 from roomcast.relay.message import Kind
@@ -22,40 +22,19 @@ from roomcast.transport.websocket import WebSocketMember
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roomcast.policies.limits import MemberRate
-    from roomcast.protocol.connection import Connection
-    from roomcast.transport.formats import DialectFormat
-    from roomcast.transport.loop import Stream
-    from roomcast.transport.membership import Membership
+    from roomcast.protocol.notices import Notice
+    from roomcast.transport.goodbyes import Goodbye
 
 # How much may wait that is no room's: the answers to a thousand messages.
 TOLD_MAX_BYTES = 65_536
 
 
 class JsonMember(WebSocketMember):
-    """A ``WebSocketMember`` that gets answers.
-
-    Args:
-        connection: As ``WebSocketMember``, and all others likewise.
-        raw: There.
-        wire_format: There.
-        rate: There.
-        address: There.
-        membership: There.
-    """
+    """A ``WebSocketMember`` that gets answers."""
 
     __slots__ = ("_has_missed_news", "_is_reading", "_told", "_told_bytes")
 
-    def __init__(
-        self,
-        connection: Connection,
-        raw: Stream,
-        wire_format: DialectFormat,
-        rate: MemberRate | None,
-        address: str,
-        membership: Membership,
-    ) -> None:
-        super().__init__(connection, raw, wire_format, rate, address, membership)
+    def _prepare(self) -> None:
         # Not a deque: an empty one takes 600 bytes, in each of ten thousand members.
         self._told: list[bytes] = []
         self._told_bytes = 0
@@ -88,13 +67,8 @@ class JsonMember(WebSocketMember):
             self._count_sent(Opcode.TEXT, len(frames))
             self._write(b"".join(frames))
 
-    def missed(self, cursor: int) -> None:
-        """Say that something was left out, because it was too far behind."""
-        self.tell(json_messages.gap(Reason.LAGGING, cursor))
-
-    def expiring(self, expires_in_ms: int) -> None:
-        """Say that its token ends soon."""
-        self.tell(json_messages.expiring(expires_in_ms))
+    def _notify(self, notice: Notice) -> None:
+        self.tell(json_messages.notice(notice))
 
     def _add(self, told: bytes) -> None:
         frame = self.wire_format.frame(Kind.TEXT, told) or b""
@@ -121,13 +95,12 @@ class JsonMember(WebSocketMember):
             return memoryview(frames)
         return super()._next_own()
 
-    def _last_words(self, reason: Reason) -> bytes:
-        if reason is not Reason.PEER:
+    def _last_words(self, goodbye: Goodbye) -> bytes:
+        if goodbye.reason is not Reason.PEER:
             # A peer that said goodbye first listens to nothing but ours.
-            goodbye = self._goodbye or Close(reason.close_code, str(reason))
-            self._add(json_messages.goodbye(goodbye.code or reason.close_code, goodbye.reason))
+            self._add(json_messages.notice(goodbye.notice()))
         # Answers may wait for the end of what is read, in which its own goodbye stood.
-        return self._take_told() + super()._last_words(reason)
+        return self._take_told() + super()._last_words(goodbye)
 
     # --- what it says
 

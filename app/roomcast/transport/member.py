@@ -16,9 +16,11 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 from roomcast.policies.hits import Action
+from roomcast.protocol import notices
 from roomcast.relay.message import WireFormat
 from roomcast.relay.reasons import Reason
 from roomcast.transport import kernel
+from roomcast.transport.goodbyes import Goodbye
 from roomcast.transport.loop import Stream, after
 from roomcast.transport.reading import Reading
 from roomcast.transport.stages import Stage
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from roomcast.policies.grants import Grant
+    from roomcast.protocol.notices import Notice
     from roomcast.relay.author import Author
     from roomcast.relay.room import Room
     from roomcast.transport.membership import Membership
@@ -54,7 +57,18 @@ class StreamMember(Reading):
         membership: What it shares with all other members.
     """
 
-    __slots__ = ("_close_reason", "_room", "address", "author", "bucket", "grant", "joined_s", "number", "wire_format")
+    __slots__ = (
+        "_close_reason",
+        "_goodbye",
+        "_room",
+        "address",
+        "author",
+        "bucket",
+        "grant",
+        "joined_s",
+        "number",
+        "wire_format",
+    )
 
     _room: Room
 
@@ -70,6 +84,9 @@ class StreamMember(Reading):
         # The keep-alive's: where it stands there.
         self.bucket = 0
         self._close_reason = Reason.GONE
+        # What it is told last, where that is more than the reason.
+        self._goodbye: Goodbye | None = None
+        self._prepare()
 
     def open(self, room: Room, first: bytes, received: bytes) -> None:
         """Begin: write ``first`` (the head of the answer, a greeting), and read what came with the request already."""
@@ -113,13 +130,20 @@ class StreamMember(Reading):
         """Whether it may send."""
         return self.grant is None or self.grant.may_publish
 
-    def expiring(self, expires_in_ms: int) -> None:
-        """Tell it that its token ends soon: in a protocol without words for that, nothing."""
+    # --- what it is told of its own connection
 
-    # --- what the room asks beside the outbox (see relay.member.Member)
+    def expiring(self, expires_in_ms: int) -> None:
+        """Tell it that its token ends soon."""
+        self._notify(notices.expiring(expires_in_ms))
 
     def missed(self, cursor: int) -> None:
-        """Say nothing of what was left out: whatever was said would be a message."""
+        """Tell it that it was too far behind, and goes on after ``cursor``: what lay before is lost to it."""
+        self._notify(notices.gap(Reason.LAGGING, cursor))
+
+    def _notify(self, notice: Notice) -> None:
+        """Tell it so; in a protocol without words for that, nothing: whatever was said would be a message."""
+
+    # --- what the room asks beside the outbox (see relay.member.Member)
 
     def announce(self, frames: Sequence[bytes]) -> None:
         """Say nothing of who comes and goes, likewise."""
@@ -137,6 +161,8 @@ class StreamMember(Reading):
         """Say goodbye for a fault of ours, without what was owed: who knows what of it is right."""
         self._stage = Stage.CLOSING
         self._close_reason = Reason.INTERNAL
+        # Whatever it was to be told.
+        self._goodbye = None
         self._is_peer_done = True
         if self._is_waiting:
             # A goodbye would have to wait for bytes that may never be taken.
@@ -152,17 +178,26 @@ class StreamMember(Reading):
 
     # --- the end
 
-    def _part(self, reason: Reason) -> None:
-        """Read no more; say goodbye when all that is owed is written. Asked of one that is open only."""
+    def dismiss(self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None) -> None:
+        """Close it behind what it is owed, and read no more. See ``keepalive.LiveMember``.
+
+        The first call decides: a member that is parting already goes on as it was told.
+        """
+        self._part_with(Goodbye.of(reason, detail, retry_after_ms))
+
+    def _part_with(self, goodbye: Goodbye) -> None:
+        if self._stage is not Stage.OPEN:
+            return
         self._stage = Stage.PARTING
-        self._close_reason = reason
+        self._goodbye = goodbye
+        self._close_reason = goodbye.reason
         self._reader.stop()
-        self._membership.hub.part(self._room, self, reason)
+        self._membership.hub.part(self._room, self, goodbye.reason)
 
     def _say_goodbye(self, reason: Reason) -> None:
         self._stage = Stage.CLOSING
         self._close_reason = reason
-        self._write_close(self._last_words(reason))
+        self._write_close(self._last_words(self._goodbye or Goodbye.of(reason)))
         after(self._membership.close_timeout_s, self._expire)
         # To notice the peer's half of the closing handshake, or its end.
         self._reader.start(self._readable)
@@ -235,21 +270,17 @@ class StreamMember(Reading):
 
     # --- what only those know who speak with it
 
+    def _prepare(self) -> None:
+        """Set what only it has, beside what it was made of. Called once, while it is made."""
+
     @abstractmethod
     def ping(self) -> bool:
         """Ask for a sign of life. Returns whether silence means something now."""
-
-    @abstractmethod
-    def dismiss(self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None) -> None:
-        """Close it behind what it is owed, and read no more. See ``keepalive.LiveMember``.
-
-        The first call decides: a member that is parting already goes on as it was told.
-        """
 
     @abstractmethod
     def _begin_with(self, received: bytes) -> None:
         """Act on what came with the request already."""
 
     @abstractmethod
-    def _last_words(self, reason: Reason) -> bytes:
-        """Return what is said last."""
+    def _last_words(self, goodbye: Goodbye) -> bytes:
+        """Return what is said last, as it speaks."""

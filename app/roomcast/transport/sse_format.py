@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from roomcast.protocol import event_stream
 from roomcast.relay.message import Kind, Message
+from roomcast.relay.start import write_position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +34,6 @@ class SseFormat:
         self.sent_bytes = 0
         counters.formats.append(self)
 
-    def position(self, offset: int) -> str:
-        """Return the ``id`` of an event: where its reader is then."""
-        return f"{self._epoch}:{offset}"
-
     def announce(self, come: Sequence[Person], gone: Sequence[Person], members: int) -> Sequence[bytes]:
         """Return nothing: who comes and goes is told to those who speak ``roomcast.json``."""
         del come, gone, members
@@ -45,4 +42,4 @@ class SseFormat:
     def encode(self, message: Message) -> bytes:
         """Return the whole event. An event stream carries every kind."""
         write = event_stream.text_event if message.kind is Kind.TEXT else event_stream.binary_event
-        return write(message.payload, self.position(message.offset))
+        return write(message.payload, write_position(self._epoch, message.offset))

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from roomcast.protocol import event_stream
+from roomcast.protocol import event_stream, notices
 from roomcast.protocol.cors import may_read
-from roomcast.relay.start import NO_WISH
-from roomcast.transport.sse import RETRY_MS, SseMember, gap_event
+from roomcast.relay.start import NO_WISH, write_position
+from roomcast.transport.sse import RETRY_MS, SseMember
 from roomcast.transport.sse_format import SseFormat
 from roomcast.transport.tls_member import TlsSseMember
 from roomcast.transport.wishes import come_back, parse_wish
@@ -67,9 +67,9 @@ class Streaming:
         member.open(joined.room, head + self._beginning(joined.start, template.greeting), rest)
 
     def _beginning(self, start: Start, greeting: str) -> bytes:
-        begun = event_stream.begin(self._format.position(start.cursor), RETRY_MS)
+        begun = event_stream.begin(write_position(self._membership.hub.epoch, start.cursor), RETRY_MS)
         if start.gap is not None:
-            begun += gap_event(start.gap, start.cursor)
+            begun += event_stream.notice_event(notices.gap(start.gap, start.cursor))
         if greeting:
             begun += event_stream.text_event(greeting.encode())
         return begun

@@ -4,53 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roomcast.protocol.events import Close, Ping
+from roomcast.protocol.events import Ping
 from roomcast.protocol.frames import Opcode
 from roomcast.protocol.handshake import Dialect
 from roomcast.transport.inbox import Inbox
-from roomcast.transport.loop import Stream, after
+from roomcast.transport.loop import after
 from roomcast.transport.stages import Stage
 
 if TYPE_CHECKING:
-    from roomcast.policies.limits import MemberRate
-    from roomcast.protocol.connection import Connection
     from roomcast.relay.reasons import Reason
     from roomcast.transport.formats import DialectFormat
-    from roomcast.transport.membership import Membership
+    from roomcast.transport.goodbyes import Goodbye
 
 
 class WebSocketMember(Inbox):
-    """One WebSocket connection after its handshake.
+    """One WebSocket connection after its handshake. It is made as an ``Inbox`` is."""
 
-    Args:
-        connection: Its protocol state.
-        raw: Its socket, non-blocking. The member closes it.
-        wire_format: Its cohort's.
-        rate: What it may send, or None for no limit.
-        address: The peer's, for the log and the count per address.
-        membership: What it shares with all other members.
-    """
-
-    __slots__ = ("_goodbye",)
+    __slots__ = ()
 
     wire_format: DialectFormat
-
-    def __init__(
-        self,
-        connection: Connection,
-        raw: Stream,
-        wire_format: DialectFormat,
-        rate: MemberRate | None,
-        address: str,
-        membership: Membership,
-    ) -> None:
-        super().__init__(connection, raw, wire_format, rate, address, membership)
-        self._goodbye: Close | None = None
-
-    def fail(self) -> None:
-        """Say goodbye for a fault of ours, whatever it was to be told."""
-        self._goodbye = None
-        super().fail()
 
     # --- what the keep-alive and the drain ask
 
@@ -70,22 +42,10 @@ class WebSocketMember(Inbox):
         self._write(self._connection.send(Ping(b"")))
         return True
 
-    def dismiss(self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None) -> None:
-        """See ``StreamMember.dismiss``. All of it stands in the close frame, behind the reason."""
-        if retry_after_ms is not None:
-            detail = f"retry_after_ms={retry_after_ms}"
-        text = f"{reason} {detail}" if detail else str(reason)
-        self._part_with(Close(reason.close_code, text), reason)
-
     # --- the end
 
-    def _part_with(self, goodbye: Close, reason: Reason) -> None:
-        if self._stage is Stage.OPEN:
-            self._goodbye = goodbye
-            self._part(reason)
-
-    def _last_words(self, reason: Reason) -> bytes:
-        return self._connection.send(self._goodbye or Close(reason.close_code, str(reason)))
+    def _last_words(self, goodbye: Goodbye) -> bytes:
+        return self._connection.send(goodbye.close())
 
     def _say_goodbye(self, reason: Reason) -> None:
         super()._say_goodbye(reason)

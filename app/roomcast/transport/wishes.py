@@ -17,10 +17,9 @@ from roomcast.protocol.request import Request
 from roomcast.relay.start import NO_WISH, Position, Wish
 from roomcast.transport.admission import Outcome, Refusal
 
-# More digits than any offset will ever have, and few enough to be a number at once.
+# More digits than any room has messages, and few enough to be a number at once.
 _NUMBER = re.compile(r"\d{1,15}", re.ASCII)
 _SECONDS = re.compile(r"(\d{1,9})s", re.ASCII)
-_POSITION = re.compile(r"([A-Za-z0-9]{1,32}):(\d{1,15})", re.ASCII)
 _PARAMETERS = ("history", "since", "gap")
 
 
@@ -40,20 +39,7 @@ def parse_wish(request: Request) -> Wish:
     if len(values) < len(said):
         raise _malformed("history, since and gap can each be said once")
     wish = Wish(may_miss=_may_miss(values.get("gap")), newest=_newest(values.get("history")))
-    return wish if "since" not in values else resume(wish, values["since"])
-
-
-def resume(wish: Wish, since: str) -> Wish:
-    """Return a wish that begins where ``since`` says: ``epoch:offset``, or ``30s``.
-
-    Raises:
-        Refusal: With 400, if it says neither.
-    """
-    if position := _POSITION.fullmatch(since):
-        return _after(position, wish)
-    if seconds := _SECONDS.fullmatch(since):
-        return replace(wish, since=None, since_s=int(seconds[1]))
-    raise _malformed("since is epoch:offset, as in since=k7c2m9qa:41, or whole seconds, as in since=30s")
+    return wish if "since" not in values else _since(wish, values["since"])
 
 
 def come_back(wish: Wish, last_event_id: str) -> Wish:
@@ -62,13 +48,22 @@ def come_back(wish: Wish, last_event_id: str) -> Wish:
     Raises:
         Refusal: With 400, if it says something else.
     """
-    if position := _POSITION.fullmatch(last_event_id):
-        return _after(position, wish)
-    raise _malformed("Last-Event-ID is epoch:offset, as in k7c2m9qa:41")
+    position = _position(last_event_id, "Last-Event-ID is epoch:offset, as in k7c2m9qa:41")
+    return replace(wish, since=position, since_s=None)
 
 
-def _after(position: re.Match[str], wish: Wish) -> Wish:
-    return replace(wish, since=Position(position[1], int(position[2])), since_s=None)
+def _since(wish: Wish, value: str) -> Wish:
+    if seconds := _SECONDS.fullmatch(value):
+        return replace(wish, since_s=int(seconds[1]))
+    rule = "since is epoch:offset, as in since=k7c2m9qa:41, or whole seconds, as in since=30s"
+    return replace(wish, since=_position(value, rule))
+
+
+def _position(value: str, rule: str) -> Position:
+    try:
+        return Position.parse(value)
+    except ValueError:
+        raise _malformed(rule) from None
 
 
 def _newest(value: str | None) -> int:
