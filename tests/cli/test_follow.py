@@ -210,8 +210,23 @@ def test_goodbye_says_when_to_come_back() -> None:
     assert door.asked[1].headers["last-event-id"] == "k7c2m9qa:41"
 
 
-@pytest.mark.parametrize(("wait_ms", "wait_s"), [(-1, 0), (10**9, 300)])
-def test_goodbye_that_says_nonsense_is_not_obeyed(wait_ms: int, wait_s: float) -> None:
+@pytest.mark.parametrize(
+    ("wait_ms", "wait_s"),
+    [
+        ("-1", 0),
+        ("1000000000", 300),
+        ("9" * 400, 300),
+        ("1e308", 300),
+        ("1e999", 300),
+        ("1200.5", 1.2005),
+        # At its own pace: half of the two seconds that the stream began with.
+        ("NaN", 1.0),
+        ("true", 1.0),
+        ('"soon"', 1.0),
+        ("[]", 1.0),
+    ],
+)
+def test_goodbye_that_says_nonsense_is_not_obeyed(wait_ms: str, wait_s: float) -> None:
     goodbye = f'event: goodbye\ndata: {{"reason":"restart","code":1012,"reconnect_after_ms":{wait_ms}}}\n\n'
     with scripted(FIRST + goodbye.encode(), SECOND) as door:
         following = Following(door.url)

@@ -60,6 +60,19 @@ def test_key_that_the_url_drops_goes_on_for_two_intervals() -> None:
     assert kids(ring) == ["new"]
 
 
+def test_key_that_the_url_dropped_ends_in_its_time_while_the_url_fails() -> None:
+    ring = KeyRing([named("f")], refresh_s=10)
+    new = named("new")
+    ring.fetched([named("old"), new], 0.0)
+    ring.fetched([new], 10.0)
+    ring.failed()
+
+    ring.drop_ended(29.9)
+    assert (kids(ring), ring.knows("old")) == (["f", "new", "old"], True)
+    ring.drop_ended(30.0)
+    assert (kids(ring), ring.knows("old")) == (["f", "new"], False)
+
+
 def test_key_that_comes_back_is_there_once() -> None:
     ring = KeyRing([], refresh_s=10)
     key = named("a")

@@ -50,7 +50,7 @@ def test_cookie_is_looked_at_where_one_is_named() -> None:
     [
         ((), ""),
         ((), "?tokens=a&Token=b&a=token=c"),
-        ((("authorization", "Basic dXNlcjpwYXNz"), ("sec-websocket-protocol", "Bearer.a, bearer")), ""),
+        ((("authorization", "Basic dXNlcjpwYXNz"), ("sec-websocket-protocol", "bearers.a, bearer")), ""),
         ((("authorization", "Bearerish x"), ("cookie", "Session=a; session; xsession=b")), ""),
     ],
 )
@@ -108,6 +108,15 @@ def test_place_with_nothing_in_it_is_refused(header: tuple[str, str], query: str
         find_token(request(header, query=query), EVERYWHERE)
 
 
+@pytest.mark.parametrize("prefix", ["Bearer.", "BEARER.", "bEARER."])
+def test_token_in_a_subprotocol_of_another_case_is_refused_with_the_rule(prefix: str) -> None:
+    with pytest.raises(HandshakeError, match=r"begins with bearer\. in lower case") as raised:
+        find_token(request(("sec-websocket-protocol", f"roomcast.raw, {prefix}{TOKEN}")), EVERYWHERE)
+
+    assert raised.value.status == 400
+    assert TOKEN not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("offered", "answer"),
     [
@@ -116,7 +125,8 @@ def test_place_with_nothing_in_it_is_refused(header: tuple[str, str], query: str
         (["chat", "roomcast.raw"], "chat"),
         ([f"bearer.{TOKEN}", "roomcast.raw"], "roomcast.raw"),
         (["roomcast.json", f"bearer.{TOKEN}"], "roomcast.json"),
-        (["Bearer.a"], "Bearer.a"),
+        (["bearer"], "bearer"),
+        ([f"Bearer.{TOKEN}", "roomcast.raw"], "roomcast.raw"),
     ],
 )
 def test_first_subprotocol_that_is_no_token_is_answered(offered: list[str], answer: str | None) -> None:
@@ -125,17 +135,17 @@ def test_first_subprotocol_that_is_no_token_is_answered(offered: list[str], answ
 
 def test_offer_of_nothing_but_a_token_is_refused_with_what_to_offer() -> None:
     with pytest.raises(HandshakeError, match=r'offer "roomcast\.raw", too') as raised:
-        answered([f"bearer.{TOKEN}"])
+        answered([f"bearer.{TOKEN}", f"BEARER.{TOKEN}"])
 
     assert raised.value.status == 400
     assert TOKEN not in str(raised.value)
 
 
-@given(st.lists(st.sampled_from(["a", "b", "bearer.x", "bearer.", "roomcast.json"]), max_size=4))
+@given(st.lists(st.sampled_from(["a", "b", "bearer.x", "bearer.", "Bearer.x", "BEARER.", "roomcast.json"]), max_size=4))
 def test_token_is_never_answered(offered: list[str]) -> None:
     try:
         answer = answered(offered)
     except HandshakeError:
         assert offered
     else:
-        assert answer is None or not answer.startswith("bearer.")
+        assert answer is None or not answer.lower().startswith("bearer.")

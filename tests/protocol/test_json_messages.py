@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roomcast.protocol import json_messages
-from roomcast.protocol.json_messages import REF_MAX_CHARACTERS, People, Publication, UnreadableError, parse
+from roomcast.protocol.json_messages import REF_MAX_CHARACTERS, VALUES_MAX, People, Publication, UnreadableError, parse
 
 AUTHOR = "k7c2m9qa.1"
 
@@ -42,7 +42,10 @@ def test_publication_is_read(said: str, publication: Publication) -> None:
         (b"", "malformed", "one JSON object in UTF-8"),
         (b"hello", "malformed", "one JSON object in UTF-8"),
         (b"\xff", "malformed", "one JSON object in UTF-8"),
-        (b"[" * 100_000, "malformed", "one JSON object in UTF-8"),
+        (b"[" * VALUES_MAX, "malformed", "one JSON object in UTF-8"),
+        ('{"type":"publish","text":"a"}'.encode("utf-16"), "malformed", "one JSON object in UTF-8"),
+        ('{"type":"publish","text":"a"}'.encode("utf-32-le"), "malformed", "one JSON object in UTF-8"),
+        (b'\xef\xbb\xbf{"type":"publish","text":"a"}', "malformed", "one JSON object in UTF-8"),
         (b"[]", "malformed", "one JSON object"),
         (b"null", "malformed", "one JSON object"),
         (b"{}", "unknown_type", 'the type is "publish"'),
@@ -52,6 +55,7 @@ def test_publication_is_read(said: str, publication: Publication) -> None:
         (b'{"type":"publish","text":"a","base64":"AA=="}', "malformed", "either text or base64"),
         (b'{"type":"publish","text":1}', "malformed", "text is a string"),
         (b'{"type":"publish","text":"\\ud800"}', "malformed", "half of a surrogate pair"),
+        (b'{"type":"publish","text":"a","ref":"\\ud800"}', "malformed", "ref holds half of a surrogate pair"),
         (b'{"type":"publish","base64":1}', "malformed", "base64 is a string in base64"),
         (b'{"type":"publish","base64":"A"}', "malformed", "base64 is a string in base64"),
         (b'{"type":"publish","base64":"AA==\\n"}', "malformed", "base64 is a string in base64"),
@@ -63,6 +67,45 @@ def test_what_cannot_be_read_is_refused_with_its_rule(said: bytes, reason: str, 
         parse(said)
 
     assert (caught.value.reason, caught.value.ref) == (reason, None)
+
+
+def test_binary_frame_is_none_of_the_objects_whatever_is_in_it() -> None:
+    with pytest.raises(UnreadableError, match="a frame is a text") as caught:
+        parse(b'{"type":"publish","text":"a","ref":1}', is_text=False)
+
+    assert (caught.value.reason, caught.value.ref) == ("malformed", None)
+
+
+@pytest.mark.parametrize("text", ["a,[{" * VALUES_MAX, '\\",[' * VALUES_MAX, '"' * VALUES_MAX * 5 + "," * VALUES_MAX])
+def test_commas_and_brackets_of_a_text_are_as_many_as_it_likes(text: str) -> None:
+    assert parse(json.dumps({"type": "publish", "text": text}).encode()).payload == text.encode()
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b'"x,"', b'"\\\\"'])
+def test_values_are_bounded_before_anything_is_made_of_them(value: bytes) -> None:
+    said = b'{"type":"publish","text":"a","x":[%s]}'
+    # Three commas and two brackets are there anyway, and each but the first has a comma before.
+    each = value.count(b"[") + value.count(b"{") + 1
+    fitting = (VALUES_MAX - 3) // each
+
+    assert parse(said % b",".join([value] * fitting)).payload == b"a"
+    with pytest.raises(UnreadableError, match="at most 4096 commas and opening brackets outside of strings"):
+        parse(said % b",".join([value] * (fitting + 1)))
+
+
+@pytest.mark.parametrize(
+    "payload", [b'""' * 50_000 + b"," * VALUES_MAX, b'{"a":"b"' + b':"b"' * 50_000 + b"," * VALUES_MAX]
+)
+def test_strings_with_nothing_in_between_are_refused(payload: bytes) -> None:
+    with pytest.raises(UnreadableError, match=r"one JSON object in UTF-8|at most 4096 commas"):
+        parse(payload)
+
+
+@given(st.lists(st.sampled_from(['"', "\\", ",", "[", "x", "é", "\n"]), max_size=40))
+def test_what_is_in_a_string_is_never_counted(pieces: list[str]) -> None:
+    text = "".join(pieces) + "," * VALUES_MAX
+
+    assert parse(json.dumps({"type": "publish", "text": text}).encode()).payload == text.encode()
 
 
 @pytest.mark.parametrize("ref", ["x" * REF_MAX_CHARACTERS, "", 0, -1, 2**53 - 1])
@@ -83,6 +126,25 @@ def test_ref_is_a_short_string_or_an_integer(ref: object) -> None:
 def test_whatever_is_sent_is_a_publication_or_refused(payload: bytes) -> None:
     with contextlib.suppress(UnreadableError):
         parse(payload)
+
+
+# Half of surrogate pairs among them: JSON can write them down, UTF-8 cannot.
+ANY_TEXT = st.text(st.characters())
+
+
+@given(ref=ANY_TEXT, text=ANY_TEXT)
+def test_whatever_is_said_can_be_answered(ref: str, text: str) -> None:
+    try:
+        answer = json_messages.ack(parse(json.dumps({"type": "publish", "text": text, "ref": ref}).encode()).ref, 1)
+    except UnreadableError as error:
+        answer = json_messages.error(error.ref, error.reason, str(error))
+
+    assert told(answer)["ref"] in (ref, None)
+
+
+@given(ANY_TEXT)
+def test_whatever_is_told_can_be_written(text: str) -> None:
+    assert told(json_messages.error(text, text, text))["type"] == "error"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from roomcast.logs import Journal
+from roomcast.policies.tokens import UnknownKeyError
+from roomcast.server.verifier import TokenVerifier
+from roomcast.settings import Settings
+from tests.idle import idle_counters
 from tests.running import Serve
 from tests.server.keyserver import HANG, KeyServer, answer, key_server
 from tests.tokens import ALGORITHMS, SECRET, Signer, make_signer, signer
@@ -84,6 +89,36 @@ def test_url_that_gives_nothing_keeps_nobody_out_who_needs_no_key_of_it(serve: S
     assert relay.diary.wait_for("keys not fetched")["message"] == "the status is 503, not 200"
     answered = relay.ask(rfc6455_head(LOBBY, shown(signer("EdDSA"), "a")))
     assert (answered.status, relay.counters.tokens["key"]) == (401, 1)
+
+
+def test_key_that_the_url_dropped_ends_after_two_intervals_while_the_url_fails(server: KeyServer) -> None:
+    old, new = make_signer("EdDSA"), make_signer("EdDSA")
+    elapsed_s = [0.0]
+    settings = Settings.model_validate({"tokens": {"jwks_url": server.url, "jwks_refresh_s": 300}})
+    verifier = TokenVerifier(
+        settings, journal=Journal(lambda _: None), counters=idle_counters(), elapsed=lambda: elapsed_s[0]
+    )
+
+    def is_taken(by: Signer, kid: str, at_s: float) -> bool:
+        elapsed_s[0] = at_s
+        try:
+            verifier.verify(by.token({"exp": time.time() + 600, "rooms": ["/a"]}, kid=kid))
+        except UnknownKeyError:
+            return False
+        return True
+
+    server.serve_keys(old=old)
+    verifier.start()
+    try:
+        before = is_taken(old, "old", 1)
+        server.serve_keys(new=new)
+        after = [is_taken(new, "new", 100), is_taken(old, "old", 100)]
+        server.answer = answer(b"", "503 Service Unavailable")
+        failing = [is_taken(old, "old", 699.9), is_taken(old, "old", 700), is_taken(new, "new", 701)]
+    finally:
+        verifier.stop()
+
+    assert (before, after, failing) == (True, [True, True], [True, False, True])
 
 
 def test_relay_serves_while_the_url_hangs(serve: Serve, server: KeyServer) -> None:

@@ -117,6 +117,21 @@ def test_what_it_publishes_is_heard_raw_and_answered_with_its_offset(serve: Serv
     assert writer.hear() == {"type": "ack", "ref": "a1", "offset": 1}
 
 
+@OVER_TLS_TOO
+def test_what_cannot_be_answered_is_not_published(serve: Serve) -> None:
+    relay = serve()
+    reader, writer = relay.join(), join(relay)
+
+    writer.client.say('{"type":"publish","text":"unheard","ref":"\\ud800"}')
+    writer.client.wire.send(frame(BINARY, b'{"type":"publish","text":"unheard","ref":1}'))
+    writer.publish("hello", ref="a1")
+
+    answers = [writer.hear() for _ in range(3)]
+    assert [(answer["type"], answer["ref"]) for answer in answers] == [("error", None), ("error", None), ("ack", "a1")]
+    assert [answer["detail"] for answer in answers[:2]] == ["ref holds half of a surrogate pair", "a frame is a text"]
+    assert reader.hear() == "hello"
+
+
 def test_binary_publication_is_heard_as_a_binary_message(serve: Serve) -> None:
     relay = serve()
     reader, writer = relay.join(), join(relay)

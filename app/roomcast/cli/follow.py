@@ -186,9 +186,20 @@ def _part(event: Event) -> None:
     goodbye = _object(event.data)
     why = " ".join(str(goodbye[key]) for key in ("reason", "code", "detail") if goodbye.get(key))
     wait_ms = goodbye.get("reconnect_after_ms")
-    if not isinstance(wait_ms, int):
+    if wait_ms is None:
         raise EndedError(f"closed for good: {why}")
-    raise _ComeBack(f"closed: {why}", min(max(wait_ms / 1000, 0.0), WAIT_TOLD_MAX_S))
+    raise _ComeBack(f"closed: {why}", _wait_told_s(wait_ms))
+
+
+def _wait_told_s(wait_ms: object) -> float | None:
+    """Return how long a goodbye wants us to wait; None, at our own pace, where that is no number of milliseconds.
+
+    Only null says not to come back: whatever else is wrong there, a room is not given up for it.
+    """
+    if isinstance(wait_ms, bool) or not isinstance(wait_ms, (int, float)) or wait_ms != wait_ms:
+        return None
+    # First the bounds: an integer of JSON may be too large for a division.
+    return min(max(wait_ms, 0), WAIT_TOLD_MAX_S * 1000) / 1000
 
 
 def _object(data: str) -> dict[str, Any]:

@@ -63,12 +63,23 @@ class KeyRing:
         self._failures = 0
         ends_s = now_s + OVERLAP * self._refresh_s
         fresh = {(key.kid, key.identity): (key, inf) for key in keys}
-        gone = {name: (key, min(end_s, ends_s)) for name, (key, end_s) in self._fetched.items() if end_s > now_s}
+        self.drop_ended(now_s)
+        gone = {name: (key, min(end_s, ends_s)) for name, (key, end_s) in self._fetched.items()}
         # The new ones first: they sign what comes.
         self._fetched = fresh | {name: entry for name, entry in gone.items() if name not in fresh}
 
+    def drop_ended(self, now_s: float) -> None:
+        """Let go of the keys whose time is over: to be called before keys are looked for.
+
+        Not only when the URL answers: whoever stole a key, and can keep the URL from us, would use it for ever.
+
+        Args:
+            now_s: As for ``fetched``.
+        """
+        self._fetched = {name: entry for name, entry in self._fetched.items() if entry[1] > now_s}
+
     def failed(self) -> None:
-        """Note that the URL gave nothing of use. The keys stay as they are, for as long as that lasts."""
+        """Note that the URL gave nothing of use. Keys that it gave last stay, for as long as that lasts."""
         self._failures += 1
 
     def wait_s(self, dice: float) -> float:

@@ -24,7 +24,7 @@ from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.request import Request
 
 PREFIX = "bearer."
-"""How a subprotocol begins that is a token."""
+"""How a subprotocol begins that is a token: in lower case, as one is compared (RFC 6455, 4.1)."""
 
 # RFC 6455 parts subprotocols by commas, hixie-76 by spaces. No token holds either.
 _BETWEEN_SUBPROTOCOLS = re.compile(r"[, \t]+")
@@ -48,7 +48,8 @@ def find_token(request: Request, places: TokenPlaces) -> str | None:
     """Return the token of a request, None if it has none.
 
     Raises:
-        HandshakeError: With status 400, if it has two different ones, or an empty one.
+        HandshakeError: With status 400, if it has two different ones, or an empty one, or a subprotocol
+            that is one but for its case.
     """
     found = {
         *_in_authorization(request),
@@ -70,7 +71,7 @@ def answered(offered: Sequence[str]) -> str | None:
         HandshakeError: With status 400, if only tokens are offered.
     """
     for name in offered:
-        if not name.startswith(PREFIX):
+        if not _is_token(name):
             return name
     if offered:
         raise HandshakeError(
@@ -91,6 +92,13 @@ def _in_subprotocols(request: Request) -> Iterator[str]:
         for name in _BETWEEN_SUBPROTOCOLS.split(line):
             if name.startswith(PREFIX):
                 yield name.removeprefix(PREFIX)
+            elif _is_token(name):
+                raise HandshakeError("a subprotocol that is a token begins with bearer. in lower case")
+
+
+def _is_token(name: str) -> bool:
+    # Whoever writes "Bearer.", as in Authorization, means a token, which no answer may repeat.
+    return name[: len(PREFIX)].lower() == PREFIX
 
 
 def _in_cookies(request: Request, name: str) -> Iterator[str]:

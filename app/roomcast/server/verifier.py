@@ -24,6 +24,7 @@ class TokenVerifier:
         journal: Told when keys were read again.
         counters: Where that is counted.
         clock: Seconds since the epoch, as tokens count.
+        elapsed: Seconds from a clock that never goes back, as keys count.
 
     Raises:
         ValueError: As ``read_token_keys``.
@@ -36,11 +37,13 @@ class TokenVerifier:
         journal: Journal,
         counters: TransportCounters,
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         tokens = settings.tokens
         self._settings = settings
         self._journal = journal
         self._clock = clock
+        self._elapsed = elapsed
         self._expected = Expectations(tokens.issuer, tokens.audience, tokens.leeway_s)
         self._ring = KeyRing(read_token_keys(settings), tokens.jwks_refresh_s)
         self._refresher: JwksRefresher | None = None
@@ -48,7 +51,7 @@ class TokenVerifier:
             self._refresher = JwksRefresher(
                 JwksUrl(tokens.jwks_url).fetch,
                 self._ring,
-                clock=time.monotonic,
+                clock=elapsed,
                 dice=random.random,
                 journal=journal,
                 counters=counters,
@@ -77,9 +80,13 @@ class TokenVerifier:
     def verify(self, token: str) -> Grant:
         """Return what a token gives. One of an unknown key waits for the URL to be asked. Raises TokenError."""
         try:
-            return verify(token, self._ring, self._expected, self._clock())
+            return self._verify_now(token)
         except UnknownKeyError:
             if self._refresher is None:
                 raise
             self._refresher.refresh()
-            return verify(token, self._ring, self._expected, self._clock())
+            return self._verify_now(token)
+
+    def _verify_now(self, token: str) -> Grant:
+        self._ring.drop_ended(self._elapsed())
+        return verify(token, self._ring, self._expected, self._clock())

@@ -116,7 +116,7 @@ class JsonMember(WebSocketMember):
         if self._stage is not Stage.OPEN:
             return super()._publish(message)
         try:
-            said = json_messages.parse(message.payload)
+            said = json_messages.parse(message.payload, is_text=message.opcode is Opcode.TEXT)
         except UnreadableError as error:
             self._answer_no(error.ref, error.reason, str(error), message)
             return None
