@@ -29,7 +29,8 @@ EXAMPLES = 30
 # Which status it is that refuses, the document says; that a bad request is refused is asked here.
 _CONFIG = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": ["4xx"]}}})
 _FOUND: Any = schemathesis.openapi.from_dict(document(), config=_CONFIG).get_all_operations()
-OPERATIONS = [found.ok() for found in _FOUND]
+# Without those whose answer does not end.
+OPERATIONS = [found.ok() for found in _FOUND if found.ok().path not in ("/api/v1/events", "/api/v1/presence")]
 
 QUERY_MAX_BYTES = 7_000
 """A request line has 8 KiB."""
