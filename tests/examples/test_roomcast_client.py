@@ -16,7 +16,7 @@ from examples.roomcast_client import EndedError, Gap, Message, PublishError, Roo
 from roomcast.relay.reasons import Reason
 from tests.cutting import CuttingProxy
 from tests.running import Relay, Serve
-from tests.tokens import SECRET, signer
+from tests.tokens import SECRET, fresh_token
 from tests.wire import HANG_S
 
 PATH = "/rooms/a"
@@ -250,8 +250,7 @@ def test_token_that_ends_is_replaced_and_nothing_is_missed(serve: Serve) -> None
 
     def token() -> str:
         # The first is warned of at once: it has as much time left as warn_s is.
-        said = {"exp": time.time() + (600 if tokens else 30), "rooms": [PATH], "actions": ["subscribe", "publish"]}
-        tokens.append(signer("HS256").token(said))
+        tokens.append(fresh_token(exp=time.time() + (600 if tokens else 30)))
         return tokens[-1]
 
     async def scenario() -> None:
