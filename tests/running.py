@@ -15,7 +15,7 @@ import resource
 import ssl
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -288,12 +288,18 @@ def ask(address: Address, request: bytes, tls: ssl.SSLContext | None = None) -> 
         return wire.read_answer()
 
 
-def ask_admin(address: Address, path: str) -> Answer:
-    """Ask the private door."""
+def ask_admin(
+    address: Address,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Send one request to the private door, on a connection of its own, and return the answer."""
     assert isinstance(address, tuple)
     connection = http.client.HTTPConnection(*address, timeout=HANG_S)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     finally:

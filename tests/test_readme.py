@@ -1,5 +1,7 @@
 """What the README shows is run here, as it stands there."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +12,8 @@ from typing import IO, NamedTuple
 import pytest
 from websockets.sync.client import connect as connect_websocket
 
+from tests.api.calls import KEY, WITH_KEY
+from tests.running import Serve
 from tests.wire import CLOSING, connect, shake_hands_hixie76
 
 README = Path(__file__).parent.parent / "README.md"
@@ -20,10 +24,10 @@ class Example(NamedTuple):
     lines: IO[str]
 
 
-def example(name: str) -> str:
-    """The Python block behind this example's marker."""
+def example(name: str, language: str = "python") -> str:
+    """The block of code behind this example's marker."""
     text = README.read_text(encoding="utf-8")
-    blocks: list[str] = re.findall(rf"<!-- example: {name} -->\n```python\n(.*?)```", text, re.DOTALL)
+    blocks: list[str] = re.findall(rf"<!-- example: {name} -->\n```{language}\n(.*?)```", text, re.DOTALL)
     (code,) = blocks
     return code
 
@@ -72,3 +76,21 @@ def test_meow_names_what_is_wrong_with_a_handshake(meow: Example) -> None:
 
         assert wire.read_to_end() == b""
     assert meow.lines.readline() == "no handshake: the method is POST, not GET\n"
+
+
+def test_curl_publishes_lists_and_kicks(serve: Serve) -> None:
+    relay = serve(WITH_KEY)
+    assert isinstance(relay.server.private_address, tuple)
+    member = relay.join("/rooms/lobby")
+    member_id = f"{relay.call(lambda: relay.server.hub.epoch)}.1"
+    script = example("backend", "sh").replace(":8081/", f":{relay.server.private_address[1]}/")
+    assert KEY in script
+
+    ran = subprocess.run(["sh", "-euc", script], env=os.environ | {"ID": member_id}, stdout=subprocess.PIPE, check=True)
+
+    assert [member.hear(), member.hear()] == ["hello", "one"]
+    assert member.read_goodbye() == (4403, "kicked")
+    _, batch, members, kicked = map(json.loads, ran.stdout.splitlines())
+    assert len(batch["offsets"]) == 2
+    assert [listed["id"] for listed in members["members"]] == [member_id]
+    assert kicked == {"members": 1}

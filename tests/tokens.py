@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -114,6 +115,19 @@ def _eddsa(key: ed25519.Ed25519PrivateKey) -> Signer:
 def jwks(**signers: Signer) -> bytes:
     """Return a set of keys as a URL gives it: by their names, those that these signers publish."""
     return json.dumps({"keys": [of.jwk | {"kid": kid, "use": "sig"} for kid, of in signers.items()]}).encode()
+
+
+ACTIONS: Final = ("subscribe", "publish")
+
+
+def fresh_token(**others: object) -> str:
+    """Return a token by HS256 and ``SECRET`` that is good for ten minutes, to do anything in any ``/rooms/{room}``.
+
+    Args:
+        others: Claims beside these or in their place; None leaves one out.
+    """
+    said = {"exp": time.time() + 600, "rooms": ["/rooms/{room}"], "actions": ACTIONS} | others
+    return signer("HS256").token({name: value for name, value in said.items() if value is not None})
 
 
 def claims(**others: object) -> dict[str, object]:

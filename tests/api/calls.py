@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.running import Relay
-from tests.tokens import SECRET, signer
-from tests.wire import HANG_S
+from tests.running import Relay, ask_admin
+from tests.tokens import SECRET, fresh_token
 
 KEY = "0123456789abcdef0123456789abcdef"
 WITH_KEY = f'[admin]\napi_key = "{KEY}"\n'
@@ -20,8 +18,6 @@ WITH_KEY = f'[admin]\napi_key = "{KEY}"\n'
 TAKES_TOKENS = f'[tokens]\nsecret = "{SECRET}"\n'
 """What makes a relay take tokens that ``shown`` shows."""
 
-ACTIONS = ["subscribe", "publish"]
-
 TEXT = {"Content-Type": "text/plain"}
 BINARY = {"Content-Type": "application/octet-stream"}
 JSON = {"Content-Type": "application/json"}
@@ -29,8 +25,7 @@ JSON = {"Content-Type": "application/json"}
 
 def shown(**claims: object) -> str:
     """Return the header by which somebody shows a good token for any room, with these claims too."""
-    token = signer("HS256").token({"exp": 2**33, "iat": 1, "rooms": ["/rooms/{room}"], "actions": ACTIONS, **claims})
-    return f"Authorization: Bearer {token}"
+    return f"Authorization: Bearer {fresh_token(**{'iat': 1} | claims)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +70,9 @@ class Caller:
         headers: Mapping[str, str] | None = None,
     ) -> Told:
         """Send one request on a connection of its own and return the answer."""
-        address = self._relay.server.private_address
-        assert isinstance(address, tuple)
-        connection = http.client.HTTPConnection(*address, timeout=HANG_S)
         text = query if isinstance(query, str) else urlencode(query)
-        try:
-            connection.request(method, f"/api/v1/{path}?{text}", body, {**self._headers, **(headers or {})})
-            answer = connection.getresponse()
-            return Told(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
-        finally:
-            connection.close()
+        target, shown = f"/api/v1/{path}?{text}", {**self._headers, **(headers or {})}
+        return Told(*ask_admin(self._relay.server.private_address, target, method, body, shown))
 
     def get(self, path: str, **query: object) -> Told:
         return self.call("GET", path, query)

@@ -27,9 +27,10 @@ EXAMPLES = 30
 """Made up for each operation, half of them good: a few seconds in all."""
 
 # Which status it is that refuses, the document says; that a bad request is refused is asked here.
-_CONFIG = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": ["4xx", "5xx"]}}})
+_CONFIG = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": ["4xx"]}}})
 _FOUND: Any = schemathesis.openapi.from_dict(document(), config=_CONFIG).get_all_operations()
-OPERATIONS = [found.ok() for found in _FOUND]
+# Without those whose answer does not end.
+OPERATIONS = [found.ok() for found in _FOUND if found.ok().path not in ("/api/v1/events", "/api/v1/presence")]
 
 QUERY_MAX_BYTES = 7_000
 """A request line has 8 KiB."""
@@ -53,8 +54,7 @@ def test_answers_are_those_that_the_document_foresees(operation: Any, relay: Rel
     host, port = relay.server.private_address
     cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
-    # The same ones in each run: what is found should be found by whoever has caused it.
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(case=cases)
     def judge(case: Any) -> None:
         stay_within_what_no_schema_can_say(case)
@@ -64,7 +64,9 @@ def test_answers_are_those_that_the_document_foresees(operation: Any, relay: Rel
 
 
 def stay_within_what_no_schema_can_say(case: Any) -> None:
-    """Leave out what is too long as a whole, and let no two requests share a key: all is refused, and rightly."""
+    """Leave out what is refused for reasons that the document has no words for, and let no two requests share a key."""
+    # A made up Host or Content-Length makes it another request. The key of the API is ours, whatever is made up.
+    assume({name.lower() for name in case.headers or {}} <= {"authorization", HEADER.lower()})
     assume(len(urlencode(case.query or {}, doseq=True)) < QUERY_MAX_BYTES)
     assume(all(len(name.encode()) <= ROOM_NAME_MAX_BYTES for name in room_names(case)))
     key = (case.headers or {}).get(HEADER)

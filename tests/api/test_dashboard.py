@@ -75,6 +75,17 @@ def test_where_there_is_a_key_the_numbers_want_it_and_the_page_does_not(serve: S
         assert next_stats(wire)["is_ready"] is True
 
 
+def test_stream_takes_no_parameters_and_is_counted_by_its_own_name(serve: Serve) -> None:
+    relay = serve()
+
+    assert Caller(relay, key="").get("events", period_s=60).status == 400
+    with stream(relay):
+        pass
+
+    for status in (200, 400):
+        assert relay.metric(f'roomcast_api_requests_total{{method="GET",route="{EVENTS}",status="{status}"}}') == 1
+
+
 def test_strange_name_is_shown_neither_page_nor_numbers(serve: Serve) -> None:
     address = serve().server.private_address
     lines = ("Accept: text/html", "Connection: close")

@@ -37,9 +37,9 @@ def test_stream_begins_at_once_and_goes_on_at_the_end_of_each_period() -> None:
 
     assert pieces == [
         b"retry: 2000\n\n",
-        b'event: stats\ndata: {"number": 1}\n\n',
-        b'event: stats\ndata: {"number": 2}\n\n',
-        b'event: stats\ndata: {"number": 3}\n\n',
+        b'event: stats\ndata: {"number":1}\n\n',
+        b'event: stats\ndata: {"number":2}\n\n',
+        b'event: stats\ndata: {"number":3}\n\n',
     ]
     assert clock.slept_s == [0.7, 1.0]
 

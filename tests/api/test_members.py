@@ -99,7 +99,9 @@ def test_member_is_sent_away_and_nobody_else(relay: Relay, caller: Caller) -> No
     assert bob.hear() == "still there?"
 
 
-@pytest.mark.parametrize("member_id", ["{epoch}.2", "elsewhere.1", "1", "%00", "{epoch}.1x"])
+@pytest.mark.parametrize(
+    "member_id", ["{epoch}.2", "elsewhere.1", "1", "%00", "{epoch}.1x", "{epoch}.01", "{epoch}." + "9" * 5_000]
+)
 def test_member_that_is_not_there_is_not_found(relay: Relay, caller: Caller, member_id: str) -> None:
     relay.join()
 

@@ -42,6 +42,11 @@ def test_every_operation_is_described_once_with_all_that_it_can_answer() -> None
     assert described == {(operation.method, operation.path): operation.statuses for operation in OPERATIONS}
 
 
+def test_streams_are_described_as_such() -> None:
+    for path in ("/api/v1/events", "/api/v1/presence"):
+        assert document()["paths"][path]["get"]["responses"]["200"]["content"] == {"text/event-stream": {}}
+
+
 def test_every_schema_is_one() -> None:
     for schema in document()["components"]["schemas"].values():
         meta.validate(schema)

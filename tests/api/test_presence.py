@@ -90,6 +90,11 @@ def test_where_there_is_a_key_the_news_want_it(serve: Serve) -> None:
         assert next_news(wire)[0] == "joined"
 
 
+@pytest.mark.parametrize("query", ["rooms=/rooms/a", "room=a", "room=/rooms/a&room=/rooms/b"])
+def test_misspelt_query_is_refused_and_no_stream_of_everything(serve: Serve, query: str) -> None:
+    assert Caller(serve(WITH_KEY + TELLING)).call("GET", "presence", query).status == 400
+
+
 def test_strange_name_is_told_nothing(serve: Serve) -> None:
     answer = ask(serve(TELLING).server.private_address, get(PRESENCE, "Connection: close", host="rebound.example"))
 
@@ -145,5 +150,5 @@ def test_reader_that_is_too_slow_is_told_how_much_it_has_lost(too_many: int) -> 
     events = inbox.read(0.0)
 
     assert events.count(b"event: joined") == WAITING_MAX
-    assert events.endswith(b'event: lost\ndata: {"news": %d}\n\n' % too_many) is (too_many > 0)
+    assert events.endswith(b'event: lost\ndata: {"news":%d}\n\n' % too_many) is (too_many > 0)
     assert inbox.read(0.0) == b""

@@ -51,7 +51,16 @@ def test_subject_is_revoked_and_the_answer_says_how_many_were_closed(
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"subject": ""}, {"subject": 1}, {"subject": "a", "ttl_s": 0}, {"subject": "a", "ttl": 1}, []]
+    "body",
+    [
+        {},
+        {"subject": ""},
+        {"subject": 1},
+        {"subject": "a" * 256},
+        {"subject": "a", "ttl_s": 0},
+        {"subject": "a", "ttl": 1},
+        [],
+    ],
 )
 def test_body_that_revokes_nobody_is_400(client: TestClient, tokens: Tokens, body: Any) -> None:
     answer = client.simulate_post("/api/v1/revocations", json=body, headers=WITH_KEY)

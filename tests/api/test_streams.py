@@ -24,7 +24,7 @@ def test_stream_is_one_that_nobody_keeps_or_gathers(client: TestClient) -> None:
 
     assert (answer.status_code, answer.text) == (200, "data: hello\n\n")
     assert answer.headers["content-type"] == "text/event-stream"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "no-store, no-transform"
     assert answer.headers["x-accel-buffering"] == "no"
 
 

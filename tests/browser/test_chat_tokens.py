@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.test_two_tabs import write
 from tests.processes import relay_process
-from tests.tokens import SECRET, signer
+from tests.tokens import SECRET, fresh_token
 
 CONFIG = f"""
 [server]
@@ -39,16 +39,6 @@ def relay(tmp_path: Path) -> Iterator[str]:
         yield process.chat_page
 
 
-def token(name: str, seconds: float = 600) -> str:
-    claims = {
-        "exp": time.time() + seconds,
-        "rooms": ["/rooms/{room}"],
-        "actions": ["subscribe", "publish"],
-        "sub": name,
-    }
-    return signer("HS256").token(claims)
-
-
 def show(page: Page, shown: str) -> None:
     """Give the page a token, as somebody would paste it."""
     if not page.get_by_label("Token").is_visible():
@@ -67,7 +57,7 @@ def test_page_without_a_token_is_kept_out_until_it_has_one(desk: BrowserContext,
     state(page, "reconnecting")
     expect(page.get_by_role("alert")).to_contain_text("The browser hides why")
 
-    show(page, token("alice"))
+    show(page, fresh_token(sub="alice"))
 
     state(page, "connected")
     expect(page.get_by_role("alert")).to_be_hidden()
@@ -77,7 +67,7 @@ def test_others_see_the_name_that_a_token_gives(desk: BrowserContext, relay: str
     alice, bob = desk.new_page(), desk.new_page()
     for page, name in ((alice, "alice"), (bob, "bob")):
         page.goto(relay)
-        show(page, token(name))
+        show(page, fresh_token(sub=name))
         state(page, "connected")
 
     write(alice, "hello")
@@ -89,11 +79,11 @@ def test_others_see_the_name_that_a_token_gives(desk: BrowserContext, relay: str
 def test_page_stays_away_when_its_token_has_ended_and_comes_back_with_another(desk: BrowserContext, relay: str) -> None:
     page = desk.new_page()
     page.goto(relay)
-    show(page, token("alice", seconds=2))
+    show(page, fresh_token(sub="alice", exp=time.time() + 2))
     state(page, "connected")
 
     state(page, "closed")
 
     expect(page.get_by_role("alert")).to_contain_text("token_expired")
-    show(page, token("alice"))
+    show(page, fresh_token(sub="alice"))
     state(page, "connected")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Final, Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
@@ -13,6 +14,8 @@ from tests.browser.contrast import AA, worst_contrast
 from tests.processes import RelayProcess, relay_process
 from tests.running import ask, metric
 from tests.wire import connect, get, rfc6455_head, shake_hands_rfc6455
+
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 @pytest.fixture
@@ -165,21 +168,17 @@ def test_page_breaks_no_rule_of_its_own_policy(desk: BrowserContext, relay: Rela
     assert complaints == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1600])
-def test_page_fits_its_window_and_can_be_read(
-    desk: BrowserContext, relay: RelayProcess, width: int, scheme: str
-) -> None:
+def test_page_fits_its_window_and_can_be_read(desk: BrowserContext, relay: RelayProcess) -> None:
     with connect(relay.address) as wire:
         shake_hands_rfc6455(wire, "/rooms/" + "W" * 200)
         ask(relay.address, rfc6455_head("/rooms/lobby", f"Origin: https://{'w' * 60}.{'w' * 60}.example"))
-        page = desk.new_page()
-        page.set_viewport_size({"width": width, "height": 740})
-        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-
-        page.goto(dashboard_of(relay))
-
+        page = opened(desk, relay)
         expect(row(page, "Rooms", "/rooms/" + "W" * 200)).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        ratio, text = worst_contrast(page)
-        assert ratio >= AA, text
+
+        for width in (360, 1600):
+            page.set_viewport_size({"width": width, "height": 740})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme)
+                ratio, text = worst_contrast(page)
+                assert ratio >= AA, (width, scheme, text)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.processes import relay_process
-from tests.tokens import SECRET, signer
+from tests.tokens import SECRET, fresh_token
 
 CLOSED = 'rooms=[{"name": "rooms", "path": "/rooms/{room}", "access": "token", "echo": true}]'
 
@@ -42,30 +42,27 @@ def page(desk: BrowserContext, chat: str) -> Page:
     return opened
 
 
-def token(lasts_s: float = 600) -> str:
-    actions = ["subscribe", "publish"]
-    return signer("HS256").token({"exp": time.time() + lasts_s, "rooms": ["/rooms/lobby"], "actions": actions})
-
-
 def test_page_enters_with_a_token_among_its_subprotocols(page: Page) -> None:
-    assert page.evaluate(OPENED, [["roomcast.raw", f"bearer.{token()}"], False]) == ["roomcast.raw", "hello"]
-    assert page.evaluate(OPENED, [[f"bearer.{token()}", "roomcast.raw"], False]) == ["roomcast.raw", "hello"]
+    assert page.evaluate(OPENED, [["roomcast.raw", f"bearer.{fresh_token()}"], False]) == ["roomcast.raw", "hello"]
+    assert page.evaluate(OPENED, [[f"bearer.{fresh_token()}", "roomcast.raw"], False]) == ["roomcast.raw", "hello"]
 
 
 def test_page_without_a_good_token_is_refused(page: Page) -> None:
     # Which is all that a browser tells a page about an answer that is no 101.
-    for subprotocols in ([], ["roomcast.raw", "bearer.a.b.c"], [f"bearer.{token()}"]):
+    for subprotocols in ([], ["roomcast.raw", "bearer.a.b.c"], [f"bearer.{fresh_token()}"]):
         assert page.evaluate(OPENED, [subprotocols, False]) == [1006, ""]
 
 
 def test_page_is_told_that_its_token_has_ended(page: Page) -> None:
-    assert page.evaluate(OPENED, [["roomcast.raw", f"bearer.{token(lasts_s=1)}"], True]) == [4401, "token_expired"]
+    subprotocols = ["roomcast.raw", f"bearer.{fresh_token(exp=time.time() + 1)}"]
+
+    assert page.evaluate(OPENED, [subprotocols, True]) == [4401, "token_expired"]
 
 
 def test_page_enters_with_a_cookie_and_so_does_its_event_stream(page: Page, desk: BrowserContext, chat: str) -> None:
     assert page.evaluate(STREAMED) == "closed"
 
-    desk.add_cookies([{"name": "session", "value": token(), "url": chat, "httpOnly": True}])
+    desk.add_cookies([{"name": "session", "value": fresh_token(), "url": chat, "httpOnly": True}])
 
     assert page.evaluate(OPENED, [[], False]) == ["", "hello"]
     assert page.evaluate(STREAMED) == "open"

@@ -219,11 +219,11 @@ def test_goodbye_says_when_to_come_back() -> None:
         ("1e308", 300),
         ("1e999", 300),
         ("1200.5", 1.2005),
-        # At its own pace: half of the two seconds that the stream began with.
-        ("NaN", 1.0),
-        ("true", 1.0),
-        ('"soon"', 1.0),
-        ("[]", 1.0),
+        # At its own pace.
+        ("NaN", 0),
+        ("true", 0),
+        ('"soon"', 0),
+        ("[]", 0),
     ],
 )
 def test_goodbye_that_says_nonsense_is_not_obeyed(wait_ms: str, wait_s: float) -> None:

@@ -5,7 +5,6 @@ import os
 import pty
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.cli.scripted import STREAM, refusal, scripted
 from tests.cli.terminals import read_until
 from tests.processes import command, command_line
 from tests.running import TLS, Serve
-from tests.tokens import SECRET, claims, signer
+from tests.tokens import SECRET, fresh_token
 from tests.wire import HANG_S
 
 GAP = b'event: gap\ndata: {"reason":"offset","offset":40}\n\n'
@@ -101,7 +100,7 @@ def test_room_that_asks_for_a_token_is_followed_with_one_and_not_without(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay = serve(CLOSED)
-    token = signer("HS256").token(claims(exp=time.time() + 600, actions=["subscribe", "publish"]))
+    token = fresh_token()
     relay.join("/rooms/lobby", f"Authorization: Bearer {token}").say("hello")
     relay.until(lambda: "/rooms/lobby" in relay.server.hub.rooms)
     url = "http://{}:{}".format(*relay.address)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
@@ -15,7 +17,8 @@ from tests.container.engine import Container, docker, eventually
 
 # 0: a port that the engine chooses. The project's name keeps it apart from one that is really in use.
 PROJECT: Final = f"roomcast-test-{uuid.uuid4().hex[:8]}"
-ENVIRONMENT: Final = {**os.environ, "PORT": "0", "ADMIN_PORT": "0", "PROMETHEUS_PORT": "0"}
+KEY: Final = secrets.token_hex(32)
+ENVIRONMENT: Final = {**os.environ, "PORT": "0", "ADMIN_PORT": "0", "PROMETHEUS_PORT": "0", "ADMIN_KEY": KEY}
 
 
 def compose(*arguments: str) -> str:
@@ -32,8 +35,8 @@ def services() -> Iterator[dict[str, Container]]:
         compose("down", "--volumes", "--timeout", "10")
 
 
-def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+def get(url: str, **headers: str) -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
         body: bytes = answer.read()
     return body
 
@@ -43,6 +46,23 @@ def test_chat_page_is_served(services: dict[str, Container]) -> None:
     relay.wait_until_healthy()
 
     assert b"new WebSocket(" in get(f"http://{relay.address(8080)}/")
+
+
+def test_dashboard_is_served_and_its_numbers_come_for_the_key(services: dict[str, Container]) -> None:
+    relay = services["relay"]
+    relay.wait_until_healthy()
+    door = f"http://{relay.address(8081)}"
+
+    page = get(f"{door}/", Accept="text/html")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        get(f"{door}/api/v1/events")
+    numbers = urllib.request.Request(f"{door}/api/v1/events", headers={"Authorization": f"Bearer {KEY}"})
+    with urllib.request.urlopen(numbers, timeout=10) as events:
+        lines = [events.readline() for _ in range(4)]
+
+    assert b"<title>" in page
+    assert lines[:3] == [b"retry: 2000\n", b"\n", b"event: stats\n"]
+    assert json.loads(lines[3].removeprefix(b"data: "))["is_ready"] is True
 
 
 def test_prometheus_sees_the_relay(services: dict[str, Container]) -> None:

@@ -28,7 +28,7 @@ from roomcast.relay.reasons import Reason
 from tests.cli.scripted import refusal, scripted
 from tests.cutting import CuttingProxy
 from tests.running import Relay, Serve
-from tests.tokens import SECRET, claims, signer
+from tests.tokens import SECRET, fresh_token
 from tests.wire import HANG_S
 
 PATH = "/rooms/a"
@@ -268,17 +268,13 @@ def test_goodbye_that_says_not_to_come_back_ends_it(serve: Serve) -> None:
     run(scenario())
 
 
-def token_for(time_left_s: float) -> str:
-    return signer("HS256").token(claims(exp=time.time() + time_left_s, actions=["subscribe", "publish"]))
-
-
 def test_token_that_ends_is_replaced_and_nothing_is_missed(serve: Serve) -> None:
     relay = serve(CLOSED)
     tokens: list[str] = []
 
     def token() -> str:
         # The first is warned of at once: it has as much time left as warn_s is.
-        tokens.append(token_for(600 if tokens else 30))
+        tokens.append(fresh_token(exp=time.time() + (600 if tokens else 30)))
         return tokens[-1]
 
     async def scenario() -> None:
@@ -299,7 +295,7 @@ def test_token_that_ends_is_replaced_and_nothing_is_missed(serve: Serve) -> None
 def test_token_that_ends_is_shown_to_its_end_where_there_is_no_newer_one(serve: Serve) -> None:
     relay, waits = serve(CLOSED), Waits()
     # It is warned of at once, on each connection: it has as much time left as warn_s is.
-    token = token_for(30)
+    token = fresh_token(exp=time.time() + 30)
     shown: list[str] = []
 
     def same() -> str:

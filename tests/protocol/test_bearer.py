@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomcast.protocol.bearer import TokenPlaces, answered, find_token
+from roomcast.protocol.bearer import TokenPlaces, answered, credentials, find_token
 from roomcast.protocol.errors import HandshakeError
 from roomcast.protocol.request import Request
 
@@ -56,6 +56,14 @@ def test_cookie_is_looked_at_where_one_is_named() -> None:
 )
 def test_what_is_no_place_for_a_token_holds_none(headers: tuple[tuple[str, str], ...], query: str) -> None:
     assert find_token(request(*headers, query=query), EVERYWHERE) is None
+
+
+@pytest.mark.parametrize(
+    ("authorization", "shown"),
+    [(f"Bearer {TOKEN}", TOKEN), ("BEARER   a", "a"), ("bearer", ""), ("Bearerish a", None), ("Basic a", None)],
+)
+def test_credentials_are_what_the_scheme_bearer_shows(authorization: str, shown: str | None) -> None:
+    assert credentials(authorization) == shown
 
 
 def test_same_token_in_every_place_is_one() -> None:

@@ -104,6 +104,7 @@ def test_text_is_a_message_at_its_position() -> None:
 
 def test_text_without_a_position_leaves_the_client_where_it_was() -> None:
     assert text_event(b"welcome") == b"data: welcome\n\n"
+    assert begin("", 2000) == b"retry: 2000\n\n"
     assert read(begin(POSITION, 0) + text_event(b"welcome")) == [("message", "welcome", POSITION)]
 
 

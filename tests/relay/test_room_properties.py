@@ -215,4 +215,4 @@ class AnyStory(RuleBasedStateMachine):
 
 
 TestAnyStory = AnyStory.TestCase
-TestAnyStory.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, database=None)
+TestAnyStory.settings = settings(stateful_step_count=40)

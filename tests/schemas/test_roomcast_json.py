@@ -25,7 +25,7 @@ from tests.schemas.documents import (
     undocumented,
     words,
 )
-from tests.tokens import SECRET, signer
+from tests.tokens import SECRET, fresh_token
 from tests.transport.rooms import SMALL_BUFFER, numbered
 from tests.wire import BINARY, CLOSE, TEXT, Rfc6455Client, frame
 
@@ -169,8 +169,8 @@ class Listener:
 def alice_in_a_closed_room(relay: Relay) -> Listener:
     """Return a member that is told what only those are told who have a token."""
     # It has as much time left as warn_s is, so that its bearer is warned at once.
-    claims = {"exp": time.time() + 30, "rooms": ["/closed/a"], "actions": ["subscribe"], "sub": "alice"}
-    alice = Listener(relay.join("/closed/a", JSON, f"Authorization: Bearer {signer('HS256').token(claims)}"))
+    token = fresh_token(exp=time.time() + 30, rooms=["/closed/a"], actions=["subscribe"], sub="alice")
+    alice = Listener(relay.join("/closed/a", JSON, f"Authorization: Bearer {token}"))
     alice.hear(type="expiring")
     alice.say(type="publish", text="may only listen", ref="c")
     alice.hear(type="error")

@@ -1,4 +1,4 @@
-"""The private door's routes: metrics, health, the API, and one line for a person who looks in.
+"""The private door's routes: metrics, health, the API, and for a person who looks in the dashboard.
 
 A WSGI application that knows no socket; ``door.PrivateDoor`` serves it. Routes
 run in greenlets, and wait for nothing but a body and, in the middle of long work,
@@ -170,7 +170,7 @@ class _Reporter:
 
 
 def _refuse_path(*_: object, **__: object) -> None:
-    raise HTTPNotFound(description="the private door has /metrics, /healthz and /readyz, and what /openapi.json names")
+    raise HTTPNotFound(description="the private door has /, /metrics, /healthz, /readyz, and what /openapi.json names")
 
 
 def _serialize(_: Request, response: Response, error: HTTPError) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 from falcon import Request, Response
 
+from roomcast.api import intake
 from roomcast.api.feed import Feed
+from roomcast.api.models import Nothing
 from roomcast.api.streams import begin_stream
 from roomcast.pages import CLIENT, DASHBOARD, Document
 
@@ -64,6 +66,7 @@ class Events:
     def on_get(self, request: Request, response: Response) -> None:
         """Stream until somebody leaves."""
         self._check(request)
+        intake.query(request, Nothing)
         begin_stream(request, response)
         response.stream = self._feed.stream()
 

@@ -8,15 +8,16 @@ Source: HTML Living Standard, 9.2, "Server-sent events".
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from gevent.lock import RLock
 
+from roomcast.api.streams import BEGIN
+from roomcast.protocol.event_stream import notice_event
+from roomcast.protocol.notices import Notice
+
 PERIOD_S: Final = 1.0
-# When the relay restarts, dashboards may be back before it is.
-_RETRY: Final = b"retry: 2000\n\n"
 
 
 class Feed:
@@ -47,7 +48,7 @@ class Feed:
 
     def stream(self) -> Iterator[bytes]:
         """Yield what one client is sent: the numbers now, and then at the end of each period."""
-        yield _RETRY
+        yield BEGIN
         while True:
             beat = int(self._clock() / self._period_s)
             yield self._event_of(beat)
@@ -59,5 +60,5 @@ class Feed:
         with self._lock:
             if beat > self._made_at:
                 self._made_at = beat
-                self._event = b"event: stats\ndata: " + json.dumps(self._read()).encode() + b"\n\n"
+                self._event = notice_event(Notice("stats", self._read()))
             return self._event

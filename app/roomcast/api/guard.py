@@ -21,11 +21,10 @@ from falcon import HTTPError, HTTPForbidden, HTTPUnauthorized, Request
 
 from roomcast.api.keys import Holder, Keyring, Scope
 from roomcast.policies.hosts import PrivateHosts
+from roomcast.protocol.bearer import credentials
 
 NEIGHBOUR: Final = Holder("", frozenset({Scope.READ}))
 """Whoever looks in from the same machine, where there is no key that it could show."""
-
-_BEARER: Final = "bearer "
 
 
 class Guard:
@@ -81,9 +80,10 @@ class Guard:
         authorization = request.get_header("Authorization")
         if authorization is None:
             _challenge("a key is wanted: Authorization: Bearer …", "Bearer")
-        if authorization[: len(_BEARER)].lower() != _BEARER:
-            _challenge("Authorization does not begin with Bearer", "Bearer")
-        holder = self._keyring.holder_of(authorization[len(_BEARER) :].strip(" "))
+        key = credentials(authorization)
+        if not key:
+            _challenge("Authorization is not Bearer and a key", "Bearer")
+        holder = self._keyring.holder_of(key)
         if holder is None:
             _challenge("this key is not one of ours", 'Bearer error="invalid_token"')
         return holder

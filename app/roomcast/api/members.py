@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from heapq import nsmallest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol, cast
 
 from falcon import HTTPNotFound
@@ -34,6 +36,8 @@ class Connection(Member, Protocol):
     def dialect(self) -> str:
         """What it speaks."""
 
+    number: int
+    """What its id has behind the epoch."""
     joined_s: float
     """When it came, by the clock that never goes back."""
 
@@ -62,7 +66,7 @@ class MembersOfRoom:
         query = intake.query(request, MembersQuery)
         self._directory.find(query.room)
         # One more than is told, to know whether there is one.
-        members = nsmallest(query.limit + 1, self._wanted(query), key=_number)
+        members = nsmallest(query.limit + 1, self._wanted(query), key=attrgetter("number"))
         page = members[: query.limit]
         say(
             response,
@@ -74,12 +78,11 @@ class MembersOfRoom:
 
     def _wanted(self, query: MembersQuery) -> Iterator[Connection]:
         room = self._hub.rooms.get(query.room)
-        epoch, _, number = (query.after or "").partition(".")
         # Whoever had a number in another life of the relay has none in this.
-        after = int(number) if epoch == self._hub.epoch else 0
+        after = _number_of(query.after or "", self._hub.epoch) or 0
         slices = Slices()
         for member in [] if room is None else connections(room):
-            if _number(member) > after and query.subject in (None, member.subject):
+            if member.number > after and query.subject in (None, member.subject):
                 yield member
             slices.end()
 
@@ -112,10 +115,11 @@ class OneMember:
         say(response, Closed(members=1))
 
     def _find(self, wanted: str) -> Connection | None:
+        number = _number_of(wanted, self._hub.epoch)
         slices = Slices()
         for room in list(self._hub.rooms.values()):
             for member in connections(room):
-                if member.id == wanted:
+                if member.number == number:
                     return member
                 slices.end()
         return None
@@ -126,5 +130,7 @@ def connections(room: Room) -> list[Connection]:
     return cast("list[Connection]", room.members())
 
 
-def _number(member: Connection) -> int:
-    return int(member.id.rpartition(".")[2])
+def _number_of(member_id: str, epoch: str) -> int | None:
+    """Return the number in the id of a member of this life of the relay; None in any other text."""
+    own = re.fullmatch(rf"{epoch}\.([1-9][0-9]{{0,17}})", member_id, re.ASCII)
+    return int(own[1]) if own else None

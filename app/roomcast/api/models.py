@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roomcast.policies.grants import SUBJECT_MAX_CHARACTERS
 from roomcast.relay.start import POSITION_PATTERN
 
 # What is listed at once, where nothing is said and at most.
@@ -26,9 +27,9 @@ RoomName = Annotated[
     str, Field(min_length=2, max_length=255, examples=["/rooms/lobby"], json_schema_extra={"pattern": _NAME})
 ]
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
-MemberId = Annotated[str, Field(pattern="^[a-z0-9]+\\.[0-9]{1,18}$", examples=["k7c2m9qa.3"])]
+MemberId = Annotated[str, Field(pattern="^[a-z0-9]{1,32}\\.[0-9]{1,18}$", examples=["k7c2m9qa.3"])]
 Position = Annotated[str, Field(pattern=f"^{POSITION_PATTERN}$", examples=["k7c2m9qa:41"])]
-Subject = Annotated[str, Field(min_length=1, max_length=1_024, examples=["alice"])]
+Subject = Annotated[str, Field(min_length=1, max_length=SUBJECT_MAX_CHARACTERS, examples=["alice"])]
 
 
 class _Given(BaseModel):
@@ -62,6 +63,13 @@ class RoomsQuery(_Given):
     """How many at once."""
     after: Annotated[str, Field(max_length=255)] = ""
     """The ``next`` of the answer before."""
+
+
+class PresenceQuery(_Given):
+    """Whose comings and goings."""
+
+    room: RoomName | None = None
+    """Only those of this room. Without: of all whose templates have ``presence = true``."""
 
 
 class MembersQuery(RoomQuery):

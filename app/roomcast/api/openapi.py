@@ -17,6 +17,7 @@ from roomcast.api.keys import Scope
 from roomcast.api.models import MemberId, Problem
 from roomcast.api.operations import OPERATIONS, Operation
 from roomcast.api.problems import CONTENT_TYPE
+from roomcast.protocol import event_stream
 
 Document = dict[str, Any]
 
@@ -76,7 +77,8 @@ def document_text() -> str:
 def _schemas() -> Document:
     modes: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
     for operation in OPERATIONS:
-        modes[operation.answer] = "serialization"
+        if operation.answer:
+            modes[operation.answer] = "serialization"
         modes |= dict.fromkeys((model for model in operation.bodies.values() if model), "validation")
     _, schemas = models_json_schema(list(modes.items()), ref_template=_REF)
     return dict(sorted(schemas["$defs"].items()))
@@ -125,7 +127,7 @@ def _idempotency_key() -> Document:
 
 def _response(operation: Operation, status: int) -> Document:
     if status == HTTPStatus.OK:
-        return {"description": "Done.", "content": {"application/json": {"schema": _ref(operation.answer)}}}
+        return _done(operation.answer)
     response: Document = {
         "description": _MEANINGS[status],
         "content": {CONTENT_TYPE: {"schema": _ref(Problem)}},
@@ -133,6 +135,13 @@ def _response(operation: Operation, status: int) -> Document:
     if status in _LATER:
         response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return response
+
+
+def _done(answer: type[BaseModel] | None) -> Document:
+    if answer:
+        return {"description": "Done.", "content": {"application/json": {"schema": _ref(answer)}}}
+    # No schema: OpenAPI 3.1 has none for a text that does not end.
+    return {"description": "Server-sent events, without an end.", "content": {event_stream.MEDIA_TYPE: {}}}
 
 
 def _ref(model: type[BaseModel]) -> Document:

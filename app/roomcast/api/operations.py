@@ -22,7 +22,8 @@ class Operation:
     summary: str
     scope: Scope
     query: type[BaseModel]
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None
+    """None: a stream of events, which has no end."""
     refusals: tuple[int, ...] = ()
     """The statuses that say no, beside those that each operation has."""
     bodies: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
@@ -42,6 +43,8 @@ _ALWAYS: Final = (400, 401, 403, 414, 421, 431, 500)
 _WITH_BODY: Final = (408, 411, 413, 415)
 _ROOM: Final = (404,)
 _PUBLISH: Final = (404, 409, 422, 429, 503)
+# As many streams as there may be.
+_STREAM: Final = (503,)
 
 OPERATIONS: Final = (
     Operation(
@@ -123,6 +126,26 @@ OPERATIONS: Final = (
         models.Nothing,
         models.Closed,
         bodies={JSON: models.Revocation},
+    ),
+    Operation(
+        "GET",
+        "/api/v1/events",
+        "watchNumbers",
+        "Follow the numbers of the dashboard: an event `stats` each second",
+        Scope.READ,
+        models.Nothing,
+        None,
+        _STREAM,
+    ),
+    Operation(
+        "GET",
+        "/api/v1/presence",
+        "watchPresence",
+        "Hear who comes and goes: events `joined` and `left`, and `lost` where a reader was too slow",
+        Scope.READ,
+        models.PresenceQuery,
+        None,
+        _STREAM,
     ),
 )
 

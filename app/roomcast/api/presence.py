@@ -8,7 +8,6 @@ to, by an event ``lost``.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -16,17 +15,18 @@ from typing import Final
 from falcon import Request, Response
 from gevent.event import Event
 
-from roomcast.api.streams import begin_stream
+from roomcast.api import intake
+from roomcast.api.models import PresenceQuery
+from roomcast.api.streams import BEGIN, begin_stream
+from roomcast.protocol.event_stream import KEEP_ALIVE, notice_event
 from roomcast.protocol.json_messages import People, people_fields
+from roomcast.protocol.notices import Notice
 from roomcast.relay.presence import Announcer, News
 
 # What may wait for one reader: as much as a busy relay tells in some seconds.
 WAITING_MAX: Final = 1000
 # After so long without news a comment shows the reader that all is well; the door gives an event 10 s.
 QUIET_S: Final = 5.0
-
-_RETRY: Final = b"retry: 2000\n\n"
-_COMMENT: Final = b":\n\n"
 
 
 class PresenceEvents:
@@ -46,8 +46,9 @@ class PresenceEvents:
     def on_get(self, request: Request, response: Response) -> None:
         """Stream until somebody leaves."""
         self._check(request)
+        room = intake.query(request, PresenceQuery).room
         begin_stream(request, response)
-        response.stream = self._stream(request.get_param("room"))
+        response.stream = self._stream(room)
 
     def _stream(self, room: str | None) -> Iterator[bytes]:
         inbox = Inbox(room)
@@ -55,9 +56,9 @@ class PresenceEvents:
         # Only now: of a client that is gone before the first byte nobody would take it out again.
         observers[inbox.take] = None
         try:
-            yield _RETRY
+            yield BEGIN
             while True:
-                yield inbox.read(self._quiet_s) or _COMMENT
+                yield inbox.read(self._quiet_s) or KEEP_ALIVE
         finally:
             del observers[inbox.take]
 
@@ -94,7 +95,7 @@ class Inbox:
         events = b"".join(self._waiting)
         self._waiting.clear()
         if self._lost:
-            events += b'event: lost\ndata: {"news": %d}\n\n' % self._lost
+            events += notice_event(Notice("lost", {"news": self._lost}))
             self._lost = 0
         return events
 
@@ -105,5 +106,5 @@ def _event(news: News) -> bytes:
         if authors:
             people = People.of(((author.id, author.subject) for author in authors), len(authors))
             said = {"room": news.room, **people_fields(people, news.members)}
-            events.append(f"event: {kind}\ndata: {json.dumps(said)}\n\n".encode())
+            events.append(notice_event(Notice(kind, said)))
     return b"".join(events)

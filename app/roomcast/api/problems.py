@@ -7,8 +7,12 @@ page, so it names the rule and not the value.
 
 import json
 from http import HTTPStatus
+from typing import Final
 
 CONTENT_TYPE = "application/problem+json"
+
+LATER_S: Final = 5
+"""When to come back to what is full, or is no more: by then somebody has left, or the relay's successor is there."""
 
 
 def problem(status: int, detail: str) -> bytes:

@@ -13,6 +13,7 @@ from falcon import HTTPBadRequest, HTTPContentTooLarge, HTTPServiceUnavailable
 from roomcast.api.directory import Directory, Terms
 from roomcast.api.keys import Holder
 from roomcast.api.models import Payload
+from roomcast.api.problems import LATER_S
 from roomcast.api.rates import HolderRates
 from roomcast.api.turns import Slices
 from roomcast.relay.hub import Hub, Published
@@ -22,8 +23,6 @@ from roomcast.relay.rooms import RoomLimitError
 # A room that owes a megabyte has sent half of it within some milliseconds; one whose
 # members are slow takes longer, and is asked again.
 BUSY_RETRY_S: Final = 1
-# Until the relay's successor is there, or somebody has left.
-FULL_RETRY_S: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ class Publishing:
 
     def _check_ready(self) -> None:
         if not self._is_ready():
-            raise HTTPServiceUnavailable(description="the relay is starting or stopping", retry_after=FULL_RETRY_S)
+            raise HTTPServiceUnavailable(description="the relay is starting or stopping", retry_after=LATER_S)
 
     def _check_room(self, room: str, terms: Terms) -> None:
         if self._hub.is_busy(room):
@@ -165,4 +164,4 @@ def _check_size(draft: Draft, terms: Terms, what: str) -> None:
 
 
 def _full(limit: str) -> HTTPServiceUnavailable:
-    return HTTPServiceUnavailable(description=f"{limit} is reached", retry_after=FULL_RETRY_S)
+    return HTTPServiceUnavailable(description=f"{limit} is reached", retry_after=LATER_S)

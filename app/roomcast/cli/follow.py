@@ -191,13 +191,13 @@ def _part(event: Event) -> None:
     raise _ComeBack(f"closed: {why}", _wait_told_s(wait_ms))
 
 
-def _wait_told_s(wait_ms: object) -> float | None:
+def _wait_told_s(wait_ms: object) -> float:
     """Return how long a goodbye wants us to wait; None, at our own pace, where that is no number of milliseconds.
 
     Only null says not to come back: whatever else is wrong there, a room is not given up for it.
     """
     if isinstance(wait_ms, bool) or not isinstance(wait_ms, (int, float)) or wait_ms != wait_ms:
-        return None
+        return 0.0
     # First the bounds: an integer of JSON may be too large for a division.
     return min(max(wait_ms, 0), WAIT_TOLD_MAX_S * 1000) / 1000
 

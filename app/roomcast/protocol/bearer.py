@@ -64,6 +64,12 @@ def find_token(request: Request, places: TokenPlaces) -> str | None:
     return found.pop() if found else None
 
 
+def credentials(authorization: str) -> str | None:
+    """Return what a header ``Authorization`` shows by the scheme Bearer, maybe nothing; None of another scheme."""
+    shown = _BEARER.fullmatch(authorization)
+    return shown and (shown[1] or "")
+
+
 def answered(offered: Sequence[str]) -> str | None:
     """Return the subprotocol to answer with: the first that is no token; None, where none is offered.
 
@@ -83,8 +89,8 @@ def answered(offered: Sequence[str]) -> str | None:
 def _in_authorization(request: Request) -> Iterator[str]:
     # Other schemes are for whoever sits in front of us.
     for value in request.all("authorization"):
-        if match := _BEARER.fullmatch(value):
-            yield match[1] or ""
+        if (token := credentials(value)) is not None:
+            yield token
 
 
 def _in_subprotocols(request: Request) -> Iterator[str]:

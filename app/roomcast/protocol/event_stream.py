@@ -33,21 +33,23 @@ from roomcast.protocol.request import Request
 NAME = "sse"
 """What the settings, the metrics and the log call it, beside the names of the dialects."""
 
+MEDIA_TYPE = "text/event-stream"
+
 KEEP_ALIVE = b":\n\n"
 """An event of nothing but a comment."""
 
 # RFC 9110, 12.4.2: a weight, of which 0 means "not acceptable".
 _UNWANTED = re.compile(r"[ \t]*q=0(?:\.0{0,3})?[ \t]*", re.IGNORECASE)
-_MEDIA_TYPE = "text/event-stream"
 
-_HEADERS = (
-    ("Content-Type", _MEDIA_TYPE),
+HEADERS = (
+    ("Content-Type", MEDIA_TYPE),
     # No cache may keep it, and no proxy compress it: that would gather what it should pass on.
     ("Cache-Control", "no-store, no-transform"),
     # nginx would gather it as well, and is told so by the answer alone.
     ("X-Accel-Buffering", "no"),
     ("X-Content-Type-Options", "nosniff"),
 )
+"""Of every event stream."""
 
 
 def is_wanted(request: Request) -> bool:
@@ -58,7 +60,7 @@ def is_wanted(request: Request) -> bool:
 
 def _names_it(media_range: str) -> bool:
     media_type, *parameters = media_range.split(";")
-    return media_type.strip(" \t").lower() == _MEDIA_TYPE and not any(map(_UNWANTED.fullmatch, parameters))
+    return media_type.strip(" \t").lower() == MEDIA_TYPE and not any(map(_UNWANTED.fullmatch, parameters))
 
 
 def accept(headers: Sequence[tuple[str, str]] = ()) -> bytes:
@@ -70,17 +72,17 @@ def accept(headers: Sequence[tuple[str, str]] = ()) -> bytes:
     Raises:
         ValueError: If one of them could end its line and begin another.
     """
-    return head(200, (*_HEADERS, *headers, ("Connection", "close")))
+    return head(200, (*HEADERS, *headers, ("Connection", "close")))
 
 
 def begin(position: str, retry_ms: int) -> bytes:
     """Return what comes first: when to come back after an end, and what to ask for then.
 
     Args:
-        position: ``epoch:offset``, of what the client has if it has nothing yet.
+        position: ``epoch:offset``, of what the client has if it has nothing yet; "" of a stream without positions.
         retry_ms: How long it waits before it connects again.
     """
-    return b"retry: %d\nid: %b\n\n" % (retry_ms, position.encode())
+    return b"retry: %d\n%b\n" % (retry_ms, _id(position))
 
 
 def text_event(text: bytes, position: str = "") -> bytes:
