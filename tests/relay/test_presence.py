@@ -210,3 +210,18 @@ def test_news_of_a_room_wait_while_another_s_are_being_told(relay: Relay) -> Non
 
     assert (meanwhile, heard(elsewhere)) == (b"", b"{1 come, 0 gone, 1 there}")
     assert all(heard(member) for member in members)
+
+
+def test_news_that_come_faster_than_they_are_told_are_gathered(relay: Relay) -> None:
+    members = [enter(relay)[1] for _ in range(3 * STEPS_PER_LOOK)]
+    for member in members:
+        # To tell all of them takes longer than the interval.
+        member.tell_cost = relay.loop.spend(RULES.presence_interval_s / STEPS_PER_LOOK)
+    relay.loop.wait(0.0)
+    enter(relay)
+    for _ in range(3):
+        relay.loop.wait(0.0)
+
+    assert heard(members[0]) == b"{24 come, 0 gone, 24 there}"
+    relay.loop.run_dry()
+    assert heard(members[0]) == b"{24 come, 0 gone, 24 there}{1 come, 0 gone, 25 there}"

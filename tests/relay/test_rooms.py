@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from roomcast.relay.history import ROOM_BYTES, Histories
+from roomcast.relay.history import DUE_AT_ONCE, ROOM_BYTES, SLACK_S, Histories
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
@@ -180,3 +180,38 @@ def test_what_is_said_in_a_room_nobody_knows_is_nobody_s_offset(relay: Relay) ->
     room, _ = relay.join("/rooms/a")
 
     assert (said.members, room.at) == (0, said.offset)
+
+
+def test_room_in_which_a_backend_goes_on_speaking_is_not_the_one_that_goes() -> None:
+    relay = Relay(rooms_max=2)
+    desert(relay, "/rooms/a")
+    desert(relay, "/rooms/b")
+    relay.hub.publish_to("/rooms/a", RULES, relay.counters, Kind.TEXT, b"news")
+
+    relay.join("/rooms/c")
+
+    assert set(relay.hub.rooms) == {"/rooms/a", "/rooms/c"}
+
+
+def test_rooms_that_grow_too_old_together_are_all_looked_after_and_not_in_one_go(relay: Relay) -> None:
+    for number in range(2 * DUE_AT_ONCE + 1):
+        relay.hub.publish_to(f"/rooms/{number}", RULES, relay.counters, Kind.TEXT, b"old")
+    relay.loop.run_dry()
+    relay.loop.now_s = RULES.history_max_age_s + 2 * SLACK_S
+
+    relay.hub.look()
+    at_once = len(relay.hub.rooms)
+    relay.loop.run_dry()
+
+    assert at_once == DUE_AT_ONCE + 1
+    assert not relay.hub.rooms
+
+
+def test_what_has_grown_too_old_is_told_nobody_though_it_was_not_forgotten_yet(relay: Relay) -> None:
+    room = desert(relay, "/rooms/a")
+    relay.loop.now_s += RULES.history_max_age_s + 0.1
+
+    begun = start(relay, "/rooms/a", Wish(5)).cursor
+
+    assert room.log.first <= room.log.head
+    assert begun == room.at

@@ -326,10 +326,17 @@ class WatchedRoom:
         services = self.room._services or []
         return {member for service in services for member in service.members[service.position :]}
 
+    def _aged(self) -> int:
+        """Return the newest offset that is too old to be told, whether it is forgotten yet or not."""
+        if not self.rules.history_messages:
+            return 0
+        until_s = self.now_s - self.rules.history_max_age_s
+        return max((said.offset for said in self.published if said.published_s < until_s), default=0)
+
     def _check_start(self, wish: Wish, start: Start) -> None:
         """See that a newcomer begins where it was promised to, or is told why not."""
         room, head = self.room, self.room.log.head
-        oldest = max(room.log.first - 1, self._forgotten)
+        oldest = max(room.log.first - 1, self._forgotten, self._aged())
         newest = min(wish.newest, self.rules.history_messages)
         assert start.cursor <= room.at, "what nobody was sent yet is no past"
         if wish.since is not None:

@@ -7,6 +7,7 @@ what there is, and says so: a gap is never silent.
 
 import base64
 from collections.abc import Iterator
+from time import time
 from typing import Final, Literal
 
 from roomcast.api.models import MessageInfo, Messages, MessagesQuery
@@ -42,7 +43,7 @@ def read_history(hub: Hub, query: MessagesQuery) -> Messages:
 
 def _before_oldest(room: Room) -> int:
     """Return the offset after which all is kept: what is only held for laggards does not count."""
-    return max(room.oldest, room.log.head - room.rules.history_messages)
+    return max(room.oldest(time()), room.log.head - room.rules.history_messages)
 
 
 def _gap(hub: Hub, epoch: str | None, *, is_kept: bool) -> _Gap | None:

@@ -83,6 +83,7 @@ class Hub:
         self.flushing = Flushing(
             self.rooms, Shedding(budget, self.rooms, clock), scheduler=scheduler, clock=clock, report=report
         )
+        self._scheduler = scheduler
         self._wall_clock = wall_clock
 
     def add_template(self, name: str) -> TemplateCounters:
@@ -157,9 +158,13 @@ class Hub:
 
     def look(self) -> None:
         """See how much memory is left, and what has grown too old. About once a second, though nothing may be said."""
-        self.rooms.look()
+        self._look_after_histories()
         self.budget.look()
         self.flushing.shed_if_full()
+
+    def _look_after_histories(self) -> None:
+        if self.rooms.look():
+            self._scheduler.later(0.0, self._look_after_histories)
 
     # --- messages
 

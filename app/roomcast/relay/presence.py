@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -84,12 +85,17 @@ class Presence:
             self._ask()
 
     def take(self) -> tuple[list[Person], list[Person]]:
-        """Return who has come and who has gone, and begin anew."""
-        self._is_asked_for = False
+        """Return who has come and who has gone, and begin anew. Nothing is asked for before ``told``."""
         news = list(self._come), list(self._gone)
         self._come.clear()
         self._gone.clear()
         return news
+
+    def told(self) -> None:
+        """All have been told what was taken: ask again, if there is something new."""
+        self._is_asked_for = False
+        if self._come or self._gone:
+            self._ask_once()
 
 
 class Announcer:
@@ -122,6 +128,7 @@ class Announcer:
     def _announce(self, place: Place, presence: Presence) -> None:
         come, gone = presence.take()
         if not (come or gone):
+            presence.told()
             return
         presence.told_s = self._clock()
         news = News(place.name, come, gone, place.member_count)
@@ -134,4 +141,7 @@ class Announcer:
                 encoded[wire_format] = wire_format.announce(come, gone, place.member_count)
             if encoded[wire_format]:
                 told.append((encoded[wire_format], list(members)))
-        self._slices.add(partial(member.announce, frames) for frames, members in told for member in members)
+        # The last step: what comes meanwhile is gathered. With ten thousand members news could
+        # else come faster than they are told, and would wait in ever longer lines.
+        steps = (partial(member.announce, frames) for frames, members in told for member in members)
+        self._slices.add(chain(steps, (presence.told,)))

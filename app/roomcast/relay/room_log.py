@@ -65,16 +65,19 @@ class RoomLog:
             wish,
             self.log,
             self.at,
-            oldest=self.oldest,
+            oldest=self.oldest(now_s),
             epoch=epoch,
             now_s=now_s,
             history_messages=self.rules.history_messages,
         )
 
-    @property
-    def oldest(self) -> int:
-        """The offset after which all is there for those who come later. More may be held, for laggards."""
-        return max(self.log.first - 1, self._forgotten)
+    def oldest(self, now_s: float) -> int:
+        """Return the offset after which all is there for those who come later.
+
+        More may be held: for laggards, or because nobody has come round yet to forget it.
+        """
+        aged = self.log.before(now_s - self.rules.history_max_age_s) if self.histories is not None else 0
+        return max(self.log.first - 1, self._forgotten, aged)
 
     @property
     def keeps_something(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from roomcast.relay.broker import Broker
 from roomcast.relay.budget import Budget
 from roomcast.relay.counters import TemplateCounters
-from roomcast.relay.history import Histories, Keeper
+from roomcast.relay.history import DUE_AT_ONCE, Histories, Keeper
 from roomcast.relay.presence import Announcer
 from roomcast.relay.room import Room
 from roomcast.relay.rules import RoomRules
@@ -102,6 +102,8 @@ class Rooms(dict[str, Room]):
         if room.member_count or self.get(room.name) is not room:
             return
         if room.keeps_something:
+            # Anew, if it was there: something may have been said in it, by a backend.
+            self._deserted.pop(room, None)
             self._deserted[room] = None
         else:
             self.forget(room)
@@ -123,9 +125,15 @@ class Rooms(dict[str, Room]):
             self._forgotten_s = max(self._forgotten_s, room.log.forgotten_s)
         self._broker.close(room.name)
 
-    def look(self) -> None:
-        """Forget what has grown too old. About once a second."""
-        self._settle_those(self._histories.due(self._clock()))
+    def look(self) -> bool:
+        """Forget what has grown too old, in some rooms. About once a second.
+
+        Returns:
+            Whether there may be more of them.
+        """
+        rooms = self._histories.due(self._clock())
+        self._settle_those(rooms)
+        return len(rooms) >= DUE_AT_ONCE
 
     def relieve(self) -> None:
         """Forget what those rooms keep that have been silent for longest, if all keep too much."""

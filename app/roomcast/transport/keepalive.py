@@ -8,6 +8,8 @@ wait to be writable are few, and looked at once a second.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from math import inf
 from typing import Protocol
 
 from gevent.hub import get_hub
@@ -16,8 +18,13 @@ from roomcast.relay.hub import Hub
 from roomcast.relay.member import Member
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
+from roomcast.relay.slices import Slices
+from roomcast.transport.loop import LoopScheduler
 
 _BUCKETS = 100
+# What is left of write_timeout_s where the memory for laggards is short: a peer that is
+# there at all acknowledges something in that time, wherever it is.
+TIGHT_TIMEOUT_S = 5.0
 # With pings off, the buckets still hold the members, and nobody walks them.
 _SWEEP_S = 1.0
 
@@ -102,6 +109,9 @@ class KeepAlive:
         # In ticks, and always less than one round: else it would meet its own next ping.
         self._behind = min(max(round(pong_timeout_s / self._tick_s), 1), _BUCKETS - 1) if ping_interval_s else 1
         self._is_silence_fatal = pong_timeout_s > 0
+        self._slices = Slices(LoopScheduler(), clock, report)
+        # Whether those that wait are being looked at.
+        self._is_sweeping = False
         loop = get_hub().loop
         self._timers = []
         if ping_interval_s:
@@ -170,31 +180,50 @@ class KeepAlive:
         self._pinged[now] = [member for member in list(self._buckets[now]) if member.ping()]
 
     def sweep(self) -> None:
-        """End those who took nothing for too long, whom their room has left behind, or who were reset unread."""
-        oldest = self._clock() - self._write_timeout_s
-        for member in list(self._waiting):
-            if self._write_timeout_s and member.progress_s < oldest and self._takes_nothing(member):
-                member.cut(Reason.WRITE_TIMEOUT)
-                continue
-            self._hub.budget.charge_member(member, member.kernel_bytes())
-            if member.is_in_room:
-                self._hub.sweep(member.room, member)
+        """End those who took nothing for too long, whom their room has left behind, or who were reset unread.
+
+        In slices: ten thousand may wait, and end together.
+        """
+        if not self._is_sweeping:
+            self._is_sweeping = True
+            steps = [partial(self._look_after, member) for member in self._waiting]
+            unread = [partial(self._look_for_reset, member) for member in self._unread]
+            self._slices.add([*steps, *unread, self._end_sweep])
         self._hub.look()
-        for broken in [member for member in self._unread if member.is_reset]:
-            broken.cut(Reason.GONE)
+
+    def _end_sweep(self) -> None:
+        self._is_sweeping = False
+
+    def _look_after(self, member: LiveMember) -> None:
+        if member not in self._waiting:
+            return
+        if self._takes_nothing(member):
+            member.cut(Reason.WRITE_TIMEOUT)
+            return
+        self._hub.budget.charge_member(member, member.kernel_bytes())
+        if member.is_in_room:
+            self._hub.sweep(member.room, member)
+
+    def _look_for_reset(self, member: UnreadMember) -> None:
+        if member in self._unread and member.is_reset:
+            member.cut(Reason.GONE)
 
     def _takes_nothing(self, member: LiveMember) -> bool:
-        """Whether a member that was not writable for so long has acknowledged nothing either.
+        """Whether a member has acknowledged nothing for so long that it has to go.
 
-        A slow one may need longer than that for the third of a buffer that the
-        kernel wants free before it says that it can be written to.
+        That it was not writable says less: a slow one may need longer than that for the
+        third of a buffer that the kernel wants free first.
         """
         acknowledged = member.acknowledged_bytes()
-        if acknowledged == self._waiting[member]:
-            return True
-        self._waiting[member] = acknowledged
-        member.progress_s = self._clock()
-        return False
+        if acknowledged != self._waiting[member]:
+            self._waiting[member] = acknowledged
+            member.progress_s = self._clock()
+            return False
+        timeout_s = self._write_timeout_s
+        if self._hub.budget.is_tight:
+            # While memory is short, nobody else is let behind: whoever stands still keeps them out.
+            timeout_s = min(timeout_s or inf, TIGHT_TIMEOUT_S)
+        return timeout_s > 0 and self._clock() - member.progress_s > timeout_s
 
     def _guarded(self, callback: Callable[[], None]) -> None:
         # Whatever happens to one of them: the others want to be pinged, too.
