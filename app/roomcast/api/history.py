@@ -21,7 +21,7 @@ from roomcast.api.turns import Slices
 from roomcast.relay.hub import Hub
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.room import Room
-from roomcast.relay.start import Position
+from roomcast.relay.start import Position, write_position
 
 # As they are written, beside one message of any size: an answer is in memory as a whole.
 PAGE_BYTES: Final = 1_048_576
