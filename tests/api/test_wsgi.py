@@ -208,6 +208,83 @@ def test_hundreds_of_idle_connections_do_not_keep_a_prober_out(connect: Connect,
     assert sum(read_all(client) == b"" for client in crowd[:200]) == 200
 
 
+UNSENT = b"Host: localhost\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /api/v1/messages?room=/rooms/a HTTP/1.1\r\n" + UNSENT,
+        b"POST /metrics HTTP/1.1\r\n" + UNSENT,
+        b"POST /metrics HTTP/1.1\r\nConnection: Upgrade\r\n" + UNSENT,
+        b"POST /metrics HTTP/1.1\r\nExpect: 100-continue\r\n" + UNSENT,
+        b"GET /healthz HTTP/1.1\r\n" + UNSENT,
+    ],
+)
+def test_bodies_that_do_not_come_keep_no_prober_out(
+    connect: Connect, open_door: OpenDoor, diary: Diary, head: bytes
+) -> None:
+    app = create_app(idle_hub("rooms"), idle_counters(), lambda: True, diary.journal, idle_access("k" * 32))
+    door = open_door(app, patience=Patience(request_timeout_s=HANG_S, connections_max=4))
+    crowd = [connect(door) for _ in range(4)]
+    for client in crowd:
+        client.sendall(head)
+        # Its answer is there, and the body is still owed.
+        assert client.recv(12) in (b"HTTP/1.1 400", b"HTTP/1.1 401", b"HTTP/1.1 405")
+
+    assert ask(connect(door), "/healthz").status == 200
+
+
+def test_newcomer_takes_the_place_of_a_body_that_drips(connect: Connect, open_door: OpenDoor) -> None:
+    is_asked = Event()
+
+    def ask_for_body(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_asked.set()
+        return echo_length(environ, start_response)
+
+    door = open_door(ask_for_body, patience=Patience(request_timeout_s=HANG_S, connections_max=1))
+    dripping = connect(door)
+    dripping.sendall(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nfive")
+    is_asked.wait()
+
+    assert ask(connect(door)).read() == b"0"
+    assert read_all(dripping) == b""
+
+
+def test_connection_whose_body_is_there_is_at_work(connect: Connect, open_door: OpenDoor) -> None:
+    is_asked, may_answer = Event(), Event()
+
+    def work(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read()
+        is_asked.set()
+        may_answer.wait()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    door = open_door(work, patience=Patience(connections_max=1))
+    client = connect(door)
+    client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody")
+    is_asked.wait()
+
+    status, _ = parse(read_all(connect(door)))
+
+    may_answer.set()
+    assert status == 503
+    assert client.recv(65_536).endswith(b"\r\n\r\nbody")
+    # And the connection goes on.
+    assert send(client, b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\n!").endswith(b"\r\n\r\n!")
+
+
+def test_answer_that_leaves_before_the_body_is_the_last_and_arrives(connect: Connect, open_door: OpenDoor) -> None:
+    client = connect(open_door(greet))
+    body = b"x" * BODY_MAX_BYTES
+
+    answer = send(client, b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"hello\n")
+
+
 # --- what is refused
 
 
@@ -219,6 +296,9 @@ def test_hundreds_of_idle_connections_do_not_keep_a_prober_out(connect: Connect,
         (b"GET / HTTP/1.one\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", 400),
+        (b"DELETE / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", 400),
+        (b"HEAD / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 411),
         (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (BODY_MAX_BYTES + 1), 413),
         (START + b"X: " + b"x" * HEAD_MAX_BYTES + b"\r\n\r\n", 431),
@@ -276,7 +356,7 @@ def test_answer_leaves_in_one_piece(connect: Connect, open_door: OpenDoor) -> No
 def test_door_is_told_how_long_a_body_may_be(connect: Connect, diary: Diary) -> None:
     door = PrivateDoor(bind("127.0.0.1", 0), echo_length, diary.journal, body_max_bytes=3)
     door.start()
-    head = START + b"Connection: close\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
 
     assert send(connect(door), head % 3 + b"abc").endswith(b"\r\n\r\n3")
     assert b"a body may have body_max_bytes = 3" in send(connect(door), head % 4 + b"abcd")

@@ -8,8 +8,9 @@ the internet, but one port scanner inside is enough to hurt. So, beyond pywsgi:
 * A request has ``request_timeout_s`` from its first byte to the last of its answer, but
   for streams, which an application asks for (``KEEP_OPEN``): they have that for each piece.
 * When all connections are taken, the one that has kept us waiting longest for a
-  request has to go: a prober always gets in, whatever sits there idle.
-* A head has 16 KiB and 99 lines; a body, what the settings say.
+  request, or for its body, has to go: a prober always gets in, whatever sits there idle.
+* A head has 16 KiB and 99 lines; a body, what the settings say. An answer that leaves
+  before the body is there ends the connection: see ``body.py``.
 * What goes wrong goes to the journal, and nothing of the request with it: also that
   there are no descriptors left.
 """
@@ -25,17 +26,19 @@ from gevent import Timeout, getcurrent, spawn_later
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
+from roomcast.api.body import Body, part
 from roomcast.api.head import Head, RequestError
 from roomcast.api.problems import whole_response
 from roomcast.api.turns import take_turn
 from roomcast.logs import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from io import BufferedIOBase
     from types import TracebackType
     from typing import Any, Literal
 
+    from _typeshed import OptExcInfo
     from _typeshed.wsgi import WSGIApplication
     from gevent.pywsgi import OldMessage
     from gevent.socket import socket
@@ -48,6 +51,8 @@ HEAD_MAX_BYTES: Final = 16_384
 HEADERS_MAX: Final = 99
 # What [admin] body_max_bytes is where nothing is set.
 BODY_MAX_BYTES: Final = 1_048_576
+# To which a body means nothing, "and might lead some implementations to reject the request" (RFC 9110, 9.3.1).
+WITHOUT_BODY: Final = frozenset(("GET", "HEAD", "DELETE"))
 KEEP_OPEN: Final = "roomcast.keep_open"
 """The key of the WSGI environment by which an application says that its answer has no end: a function, which
 returns whether it may. Such an answer ends with its client, or with the door."""
@@ -78,7 +83,7 @@ class Server(WSGIServer):
         self.journal = journal
         self.patience = patience
         self.body_max_bytes = body_max_bytes
-        # Connections that owe us a request, in the order in which they began to.
+        # Connections that owe us a request or its body, in the order in which they began to.
         self.waiting: dict[socket, None] = {}
         # Those whose answer has no end, and who writes it.
         self.streams: dict[socket, Any] = {}
@@ -163,6 +168,7 @@ class Handler(WSGIHandler):
     _deadline: Timeout
     _lines: Sequence[bytes] = ()
     _head: Head
+    _body: Body
     _held: bytearray | None = None
     """What is written while it is to leave together; None: at once."""
 
@@ -179,9 +185,13 @@ class Handler(WSGIHandler):
                 result = super().handle_one_request()
         except Timeout:
             return self._refuse(RequestError(408, "the request took too long to arrive"))
-        if isinstance(result, tuple) and result[0] == "414":
-            # pywsgi's own answer to a line that it did not read to its end: without a word.
-            return self._refuse(RequestError(414, f"a request line may have {REQUEST_LINE_MAX_BYTES} bytes"))
+        if isinstance(result, tuple):
+            if result[0] == "414":
+                # pywsgi's own answer to a line that it did not read to its end: without a word.
+                result = self._refuse(RequestError(414, f"a request line may have {REQUEST_LINE_MAX_BYTES} bytes"))
+            self.socket.sendall(result[1])
+            part(self.socket)
+            return None
         return result
 
     def _wait_for_request(self) -> bool:
@@ -205,6 +215,8 @@ class Handler(WSGIHandler):
         # pywsgi would wait for 99 lines of 64 KiB, and take the end of the stream for the end of the head.
         self._lines = self._read_head()
         headers = super().read_request(raw_requestline)
+        if self.content_length and self.command in WITHOUT_BODY:
+            raise RequestError(400, f"a request has no body whose method is {', '.join(sorted(WITHOUT_BODY))}")
         if self.headers.get("transfer-encoding") is not None:
             raise RequestError(411, "a body must announce its Content-Length")
         if self.content_length and self.content_length > self.server.body_max_bytes:
@@ -257,7 +269,14 @@ class Handler(WSGIHandler):
 
     def get_environ(self) -> dict[str, Any]:
         """Return what the application is told, and by what it can ask for a stream."""
-        return {**super().get_environ(), KEEP_OPEN: self._keep_open}
+        environ: dict[str, Any] = super().get_environ()
+        continuing = self.socket if environ.get("HTTP_EXPECT") == "100-continue" else None
+        # pywsgi's own input is another one where the head asks for an upgrade: without an end.
+        self._body = self.wsgi_input = Body(self.rfile, self.content_length, continuing, self._owe_nothing)
+        return {**environ, "wsgi.input": self._body, "wsgi.input_terminated": True, KEEP_OPEN: self._keep_open}
+
+    def _owe_nothing(self) -> None:
+        self.server.waiting.pop(self.socket, None)
 
     def _keep_open(self) -> bool:
         if len(self.server.streams) >= self.server.patience.streams_max:
@@ -268,9 +287,22 @@ class Handler(WSGIHandler):
         return True
 
     def handle_one_response(self) -> None:
-        """Answer. The connection owes us nothing until its next request."""
-        self.server.waiting.pop(self.socket, None)
+        """Answer. When its body is there, the connection owes us nothing until its next request."""
+        if not self._body.is_owed:
+            self._owe_nothing()
         super().handle_one_response()
+        if self._body.is_owed:
+            self.close_connection = True
+            self._deadline.close()
+            part(self.socket)
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+    ) -> Callable[[bytes], None]:
+        """Begin an answer, the last one where the body is still to come."""
+        if self._body.is_owed:
+            headers = [*headers, ("Connection", "close")]
+        return super().start_response(status, headers, exc_info)
 
     def _handle_client_error(self, error: Exception) -> tuple[str, bytes]:
         """Answer a request that could not be read: a hook of pywsgi's, which would print the request to stderr."""
