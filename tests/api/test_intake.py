@@ -72,6 +72,16 @@ def test_place_in_a_body_is_named() -> None:
     )
 
 
+def test_so_much_that_is_wrong_is_told_and_of_more_how_much_it_is() -> None:
+    def detail(tags: int) -> str:
+        with pytest.raises(HTTPBadRequest) as caught:
+            intake.json(b'{"room": "a", "tags": [%s]}' % b",".join([b"null"] * tags), Wanted)
+        return str(caught.value.description)
+
+    assert detail(intake.TOLD_MAX).count("Input should be a valid integer") == intake.TOLD_MAX
+    assert detail(intake.TOLD_MAX + 1) == "21 things are wrong with the body: too many to tell"
+
+
 @pytest.mark.parametrize(
     ("header", "kind"),
     [

@@ -20,6 +20,9 @@ from urllib.parse import parse_qsl
 from falcon import HTTPBadRequest, HTTPError, Request
 from pydantic import BaseModel, ValidationError
 
+# How many things that are wrong are told one by one. To tell a hundred thousand took 0.3 s, and a megabyte.
+TOLD_MAX: Final = 20
+
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 M = TypeVar("M", bound=BaseModel)
@@ -99,6 +102,8 @@ def unsupported(accepted: Iterable[str], how: str) -> HTTPError:
 
 def _problems(error: ValidationError, model: type[BaseModel], whole: str) -> str:
     """Say what is wrong, without a word of what was given: not even a name, unless it is one of ours."""
+    if error.error_count() > TOLD_MAX:
+        return f"{error.error_count()} things are wrong with the {whole}: too many to tell"
     found = error.errors(include_url=False, include_input=False, include_context=False)
     problems = (_problem(details["type"], details["loc"], details["msg"], model, whole) for details in found)
     return "; ".join(dict.fromkeys(problems))
