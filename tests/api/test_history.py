@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import base64
+import json
+from itertools import count
 from typing import Any
 
 import pytest
 
+from roomcast.api.history import PIECE_BYTES, read_history
+from roomcast.api.models import MessagesQuery
+from roomcast.api.turns import Slices
+from roomcast.relay.message import Kind
 from tests.api.calls import BINARY, TAKES_TOKENS, WITH_KEY, Caller, shown
 from tests.running import Relay, Serve
 from tests.transport.rooms import rooms
@@ -122,6 +128,52 @@ def test_page_ends_before_it_grows_too_large(serve: Serve) -> None:
 
     assert [message["offset"] for message in first["messages"] + second["messages"]] == [1, 2, 3, 4]
     assert len(first["messages"]) == 2
+
+
+def test_page_ends_by_what_it_takes_to_write_it(serve: Serve) -> None:
+    limits = {"message_max_bytes": 300_000, "history_max_bytes": 1_048_576}
+    caller = Caller(serve(WITH_KEY + rooms(history_messages=5, **limits)))
+    for _ in range(3):
+        # JSON makes six bytes of each.
+        assert caller.say(b"\x00" * 100_000).status == 200
+
+    assert len(caller.get("messages", room=LOBBY).json["messages"]) == 2
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2])
+def test_message_of_many_pieces_is_told_as_it_was_said(serve: Serve, size_bytes: int) -> None:
+    limits = {"message_max_bytes": 300_000, "history_max_bytes": 1_048_576}
+    caller = Caller(serve(WITH_KEY + rooms(history_messages=2, **limits)))
+    text = ('a"\\\x00é€😀' * size_bytes)[: size_bytes // 3]
+    caller.say(text)
+    caller.say(text.encode()[:size_bytes].ljust(size_bytes, b"\xff"), kind=BINARY)
+
+    first, second = caller.get("messages", room=LOBBY).json["messages"]
+
+    assert first["text"] == text
+    assert base64.b64decode(second["base64"]) == text.encode()[:size_bytes].ljust(size_bytes, b"\xff")
+
+
+def test_others_have_their_turn_between_pieces_and_the_page_is_of_its_beginning(relay: Relay, caller: Caller) -> None:
+    caller.say("one")
+    caller.say("two")
+    pauses: list[None] = []
+
+    def read() -> bytes:
+        hub = relay.server.hub
+
+        def pause() -> None:
+            pauses.append(None)
+            room = hub.rooms[LOBBY]
+            hub.publish_to(LOBBY, room.rules, room.counters, Kind.TEXT, b"meanwhile")
+
+        slices = Slices(clock=count().__next__, pause=pause)
+        return read_history(hub, MessagesQuery(room=LOBBY), slices)
+
+    told = json.loads(relay.call(read))
+
+    assert len(pauses) >= 2
+    assert (told["head"], texts(told), told["next"]) == (2, ["one", "two"], f"{told['epoch']}:2")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class MessagesOfRoom:
         self._guard.require(request, Scope.READ)
         query = intake.query(request, MessagesQuery)
         self._directory.find(query.room)
-        say(response, read_history(self._hub, query))
+        say(response, read_history(self._hub, query, Slices()))
 
 
 class BatchOfMessages:
