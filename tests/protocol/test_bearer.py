@@ -118,11 +118,16 @@ def test_place_with_nothing_in_it_is_refused(header: tuple[str, str], query: str
 
 @pytest.mark.parametrize("prefix", ["Bearer.", "BEARER.", "bEARER."])
 def test_token_in_a_subprotocol_of_another_case_is_refused_with_the_rule(prefix: str) -> None:
-    with pytest.raises(HandshakeError, match=r"begins with bearer\. in lower case") as raised:
-        find_token(request(("sec-websocket-protocol", f"roomcast.raw, {prefix}{TOKEN}")), EVERYWHERE)
+    name = f"{prefix}{TOKEN}"
 
-    assert raised.value.status == 400
-    assert TOKEN not in str(raised.value)
+    with pytest.raises(HandshakeError, match=r"begins with bearer\. in lower case") as found:
+        find_token(request(("sec-websocket-protocol", f"roomcast.raw, {name}")), EVERYWHERE)
+    with pytest.raises(HandshakeError, match=r"begins with bearer\. in lower case") as offered:
+        answered(["roomcast.raw", name])
+
+    for raised in (found, offered):
+        assert raised.value.status == 400
+        assert TOKEN not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,6 @@ def test_token_in_a_subprotocol_of_another_case_is_refused_with_the_rule(prefix:
         ([f"bearer.{TOKEN}", "roomcast.raw"], "roomcast.raw"),
         (["roomcast.json", f"bearer.{TOKEN}"], "roomcast.json"),
         (["bearer"], "bearer"),
-        ([f"Bearer.{TOKEN}", "roomcast.raw"], "roomcast.raw"),
     ],
 )
 def test_first_subprotocol_that_is_no_token_is_answered(offered: list[str], answer: str | None) -> None:
@@ -143,7 +147,7 @@ def test_first_subprotocol_that_is_no_token_is_answered(offered: list[str], answ
 
 def test_offer_of_nothing_but_a_token_is_refused_with_what_to_offer() -> None:
     with pytest.raises(HandshakeError, match=r'offer "roomcast\.raw", too') as raised:
-        answered([f"bearer.{TOKEN}", f"BEARER.{TOKEN}"])
+        answered([f"bearer.{TOKEN}"])
 
     assert raised.value.status == 400
     assert TOKEN not in str(raised.value)

@@ -74,11 +74,11 @@ def answered(offered: Sequence[str]) -> str | None:
     """Return the subprotocol to answer with: the first that is no token; None, where none is offered.
 
     Raises:
-        HandshakeError: With status 400, if only tokens are offered.
+        HandshakeError: With status 400, if only tokens are offered, or one that is one but for its case.
     """
-    for name in offered:
-        if not _is_token(name):
-            return name
+    others = [name for name in offered if not _is_token(name)]
+    if others:
+        return others[0]
     if offered:
         raise HandshakeError(
             'the only subprotocol that is offered is bearer.…, which is never answered: offer "roomcast.raw", too'
@@ -96,15 +96,17 @@ def _in_authorization(request: Request) -> Iterator[str]:
 def _in_subprotocols(request: Request) -> Iterator[str]:
     for line in request.all("sec-websocket-protocol"):
         for name in _BETWEEN_SUBPROTOCOLS.split(line):
-            if name.startswith(PREFIX):
+            if _is_token(name):
                 yield name.removeprefix(PREFIX)
-            elif _is_token(name):
-                raise HandshakeError("a subprotocol that is a token begins with bearer. in lower case")
 
 
 def _is_token(name: str) -> bool:
+    if name.startswith(PREFIX):
+        return True
     # Whoever writes "Bearer.", as in Authorization, means a token, which no answer may repeat.
-    return name[: len(PREFIX)].lower() == PREFIX
+    if name.lower().startswith(PREFIX):
+        raise HandshakeError("a subprotocol that is a token begins with bearer. in lower case")
+    return False
 
 
 def _in_cookies(request: Request, name: str) -> Iterator[str]:
