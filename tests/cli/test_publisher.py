@@ -79,7 +79,7 @@ def test_connection_that_was_closed_for_being_idle_is_no_failure() -> None:
         (problem("429 Too Many Requests", "sent too fast", "Retry-After: 2"), 2),
         (problem("503 Service Unavailable", "the room owes", "Retry-After: 1"), 1),
         (problem("409 Conflict", "still being served"), 0.25),
-        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", 0.25),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 0.25),
     ],
 )
 def test_refusal_that_is_about_now_is_repeated_under_the_same_name(refusal: bytes, wait_s: float) -> None:
