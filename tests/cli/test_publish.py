@@ -59,12 +59,13 @@ def test_bytes_need_be_no_text() -> None:
     assert base64.b64decode(message["base64"]) == b"\xff\n"
 
 
-def test_key_is_in_the_environment_or_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("key").write_text("from-file\n")
+def test_key_is_in_the_environment_or_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text("from-file\n")
     monkeypatch.setenv("ROOMCAST_CLIENT_API_KEY", "from-environment")
     with scripted(accept(1), accept(2)) as door:
         publish("/a", "hello", "--url", door.url)
-        publish("/a", "hello", "--url", door.url, "--key-file", "key")
+        publish("/a", "hello", "--url", door.url, "--key-file", str(key_file))
 
     said = [asked.headers["authorization"] for asked in door.asked]
     assert said == ["Bearer from-environment", "Bearer from-file"]
