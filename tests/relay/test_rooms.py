@@ -193,6 +193,23 @@ def test_room_in_which_a_backend_goes_on_speaking_is_not_the_one_that_goes() -> 
     assert set(relay.hub.rooms) == {"/rooms/a", "/rooms/c"}
 
 
+def test_what_grew_too_old_and_a_laggard_still_needs_is_not_looked_after_without_end(relay: Relay) -> None:
+    for number in range(DUE_AT_ONCE + 1):
+        room, _ = relay.join(f"/rooms/{number}", capacity=1, **KEEPS)
+        relay.flush(room, b"old")
+    relay.loop.run_dry()
+    relay.loop.now_s = RULES.history_max_age_s + 2 * SLACK_S
+    for room in list(relay.hub.rooms.values()):
+        relay.flush(room, b"young")
+
+    relay.hub.look()
+    relay.loop.wait()
+    relay.loop.wait()
+
+    assert relay.loop.timers == []
+    assert {len(room.log) for room in relay.hub.rooms.values()} == {2}
+
+
 def test_rooms_that_grow_too_old_together_are_all_looked_after_and_not_in_one_go(relay: Relay) -> None:
     for number in range(2 * DUE_AT_ONCE + 1):
         relay.hub.publish_to(f"/rooms/{number}", RULES, relay.counters, Kind.TEXT, b"old")

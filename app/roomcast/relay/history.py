@@ -119,13 +119,15 @@ class Histories:
                 rooms.append(room)
         for room in rooms:
             if room in self._held:
-                self._await(room)
+                # Not sooner, though its oldest message be overdue: a laggard may need that still.
+                self._await(room, now_s)
         return rooms
 
-    def _await(self, room: Keeper) -> None:
+    def _await(self, room: Keeper, now_s: float = 0.0) -> None:
         if room not in self._awaited:
             self._awaited.add(room)
-            heappush(self._due, (room.log.oldest_s + room.rules.history_max_age_s + SLACK_S, next(self._tie), room))
+            due_s = max(room.log.oldest_s + room.rules.history_max_age_s, now_s) + SLACK_S
+            heappush(self._due, (due_s, next(self._tie), room))
 
     def _forget_strays(self) -> None:
         """Await no room that keeps nothing any more until its time comes: that may be hours."""
