@@ -490,6 +490,18 @@ def test_room_that_is_closed_sends_a_crowd_away_in_slices(relay: Relay) -> None:
     assert not relay.hub.rooms
 
 
+def test_what_is_said_by_those_who_are_not_sent_away_yet_is_forgotten_too(relay: Relay) -> None:
+    members = fill_with_slow(relay, 3 * STEPS_PER_LOOK)
+    room = relay.hub.rooms["/rooms/a"]
+
+    relay.hub.close_room("/rooms/a")
+    relay.say(room, b"last", members[-1])
+    relay.loop.run_dry()
+
+    assert members[-1].ending is Reason.ROOM_CLOSED
+    assert (relay.hub.rooms, len(relay.hub.histories)) == ({}, 0)
+
+
 def test_fault_at_one_goodbye_keeps_nobody_else_in_a_room_that_is_closed(relay: Relay) -> None:
     members = fill_with_slow(relay, 3)
     members[0].is_broken = True

@@ -253,7 +253,7 @@ class Messages(_Told):
 
 
 class Closed(_Told):
-    """Who was sent away."""
+    """Who is sent away: many of them after the answer."""
 
     members: int
 

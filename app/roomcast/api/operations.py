@@ -57,7 +57,7 @@ OPERATIONS: Final = (
         "DELETE",
         "/api/v1/room",
         "closeRoom",
-        "Close a room: send all members away (4404), and forget what it keeps",
+        "Close a room: send all members away (4404), a few at a time, and forget what it keeps",
         Scope.ADMIN,
         models.RoomQuery,
         models.Closed,

@@ -7,6 +7,7 @@ allows, ``flushing.py`` lets the room flush.
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from roomcast.relay.broker import Broker, Deliver
@@ -85,6 +86,8 @@ class Hub:
         )
         self._scheduler = scheduler
         self._wall_clock = wall_clock
+        # Whether there is more in the rooms that has grown too old, and a turn is asked for.
+        self._is_looking = False
 
     def add_template(self, name: str) -> TemplateCounters:
         """Make the counters that all rooms of one template share."""
@@ -163,8 +166,14 @@ class Hub:
         self.flushing.shed_if_full()
 
     def _look_after_histories(self) -> None:
-        if self.rooms.look():
-            self._scheduler.later(0.0, self._look_after_histories)
+        # One after another: each second's look would else begin to go on beside the last.
+        if not self._is_looking and self.rooms.look():
+            self._is_looking = True
+            self._scheduler.later(0.0, self._look_on)
+
+    def _look_on(self) -> None:
+        self._is_looking = False
+        self._look_after_histories()
 
     # --- messages
 
@@ -225,16 +234,21 @@ class Hub:
         """Send all away who are in a room, and forget what it keeps.
 
         Returns:
-            How many there were; None where there is no such room.
+            How many are sent away, in the turns to come; None where there is no such room.
         """
         room = self.rooms.get(name)
         if room is None:
             return None
         members = room.members()
+        self._forget(room)
+        # And at the end again: they go in slices, and meanwhile the last of them may go on speaking.
+        goodbyes = (partial(member.dismiss, Reason.ROOM_CLOSED) for member in members)
+        self._slices.add(chain(goodbyes, (partial(self._forget, room),)))
+        return len(members)
+
+    def _forget(self, room: Room) -> None:
         room.forget_history()
         self.rooms.settle(room)
-        self._slices.add(partial(member.dismiss, Reason.ROOM_CLOSED) for member in members)
-        return len(members)
 
     def deliver(self, message: Message) -> None:
         """Take a message from the broker into its room's log."""
