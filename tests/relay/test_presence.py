@@ -2,6 +2,9 @@
 
 from functools import partial
 
+import pytest
+
+from roomcast.relay.author import Author
 from roomcast.relay.presence import News
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
@@ -170,7 +173,10 @@ def test_observer_hears_of_each_room_until_it_looks_away(relay: Relay) -> None:
     enter(relay)
     relay.loop.wait(1.0)
 
-    assert news == [News(A, [member], [], 1), News(A, [], [member], 0)]
+    heard_of, [(_, come, [gone], members)] = news[0], news[1:]
+    assert heard_of == News(A, [member], [], 1)
+    # By name: whatever else belonged to it has gone with it.
+    assert (come, type(gone), gone.id, members) == ([], Author, member.id, 0)
 
 
 def test_room_that_is_left_by_all_before_it_was_told_anything_tells_nothing(relay: Relay) -> None:
@@ -182,6 +188,49 @@ def test_room_that_is_left_by_all_before_it_was_told_anything_tells_nothing(rela
     relay.loop.wait(1.0)
 
     assert news == []
+
+
+def test_room_that_is_opened_again_tells_nothing_of_who_went_before(relay: Relay) -> None:
+    news: list[News] = []
+    relay.hub.announcer.observers[news.append] = None
+    room, member = enter(relay)
+    relay.loop.wait(0.0)
+
+    relay.hub.leave(room, member, Reason.GONE)
+    _, newcomer = enter(relay)
+    relay.loop.wait(1.0)
+
+    assert [(len(come), len(gone), members) for _, come, gone, members in news] == [(1, 0, 1), (0, 1, 0), (1, 0, 1)]
+    assert heard(newcomer) == b"{1 come, 0 gone, 1 there}"
+
+
+def test_observer_of_a_room_where_nobody_can_be_told_hears_no_more_often(relay: Relay) -> None:
+    news: list[News] = []
+    relay.hub.announcer.observers[news.append] = None
+    enter(relay, UNTOLD)
+    relay.loop.wait(0.0)
+
+    for _ in range(3):
+        enter(relay, UNTOLD)
+        relay.loop.wait(0.1)
+
+    assert len(news) == 1
+
+
+def test_fault_in_telling_is_not_the_last_that_a_room_tells(relay: Relay) -> None:
+    def fail(_: News) -> None:
+        relay.hub.announcer.observers.clear()
+        raise RuntimeError
+
+    relay.hub.announcer.observers[fail] = None
+    enter(relay)
+    with pytest.raises(RuntimeError):
+        relay.loop.wait(0.0)
+
+    _, late = enter(relay)
+    relay.loop.wait(1.0)
+
+    assert heard(late) == b"{1 come, 0 gone, 2 there}"
 
 
 def test_all_who_go_within_the_interval_are_told_of_together(relay: Relay) -> None:

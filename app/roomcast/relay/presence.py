@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
 from math import inf
 from typing import NamedTuple, Protocol
 
-from roomcast.relay.author import Person
+from roomcast.relay.author import Author, Person
 from roomcast.relay.member import Member
 from roomcast.relay.message import WireFormat
 from roomcast.relay.scheduler import Scheduler
-from roomcast.relay.slices import Slices
+from roomcast.relay.slices import Slices, Step
 
 
 class News(NamedTuple):
@@ -75,7 +74,8 @@ class Presence:
         if member in self._come:
             del self._come[member]
         else:
-            self._gone[member] = None
+            # By name alone: the interval may be long, and an ended connection is heavy.
+            self._gone[Author(member)] = None
             self._ask_once()
 
     def _ask_once(self) -> None:
@@ -125,23 +125,34 @@ class Announcer:
         presence = Presence(ask)
         return presence
 
+    def last_words(self, place: Place, presence: Presence) -> None:
+        """Tell what there is to tell of a room that everybody has left, before another is opened by its name."""
+        self._announce(place, presence)
+
     def _announce(self, place: Place, presence: Presence) -> None:
         come, gone = presence.take()
-        if not (come or gone):
+        try:
+            steps: list[Step] = []
+            if come or gone:
+                presence.told_s = self._clock()
+                steps = self._steps(place, come, gone)
+        except Exception:
+            # A fault of ours: it must not be the last that this room is told.
             presence.told()
-            return
-        presence.told_s = self._clock()
-        news = News(place.name, come, gone, place.member_count)
+            raise
+        # The last step: what comes meanwhile is gathered. With ten thousand members news could
+        # else come faster than they are told, and would wait in ever longer lines.
+        self._slices.add([*steps, presence.told])
+
+    def _steps(self, place: Place, come: list[Person], gone: list[Person]) -> list[Step]:
+        """Tell the observers; return what tells the members."""
         for observer in list(self.observers):
-            observer(news)
-        told: list[tuple[Sequence[bytes], list[Member]]] = []
+            observer(News(place.name, come, gone, place.member_count))
+        steps: list[Step] = []
         encoded: dict[WireFormat, Sequence[bytes]] = {}
         for wire_format, members in place.audience():
             if wire_format not in encoded:
                 encoded[wire_format] = wire_format.announce(come, gone, place.member_count)
-            if encoded[wire_format]:
-                told.append((encoded[wire_format], list(members)))
-        # The last step: what comes meanwhile is gathered. With ten thousand members news could
-        # else come faster than they are told, and would wait in ever longer lines.
-        steps = (partial(member.announce, frames) for frames, members in told for member in members)
-        self._slices.add(chain(steps, (presence.told,)))
+            if frames := encoded[wire_format]:
+                steps += [partial(member.announce, frames) for member in members]
+        return steps

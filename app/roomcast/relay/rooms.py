@@ -116,6 +116,8 @@ class Rooms(dict[str, Room]):
         """Forget a room that has no member, and all that it keeps."""
         self._deserted.pop(room, None)
         del self[room.name]
+        if room.presence is not None:
+            self._announcer.last_words(room, room.presence)
         if room.histories is not None:
             if room.keeps_something:
                 room.log.forgotten_s = room.log.newest_s

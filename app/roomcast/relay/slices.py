@@ -45,14 +45,17 @@ class Slices:
 
     def _go_on(self) -> None:
         started_s = self._clock()
-        while self._work and self._clock() - started_s < SLICE_S:
-            some = list(islice(self._work[0], STEPS_PER_LOOK))
-            for step in some:
-                self._take(step)
-            if len(some) < STEPS_PER_LOOK:
-                self._work.popleft()
-        if self._work:
-            self._scheduler.later(0.0, self._go_on)
+        try:
+            while self._work and self._clock() - started_s < SLICE_S:
+                some = list(islice(self._work[0], STEPS_PER_LOOK))
+                for step in some:
+                    self._take(step)
+                if len(some) < STEPS_PER_LOOK:
+                    self._work.popleft()
+        finally:
+            # Whatever happens: the others wait for their turns.
+            if self._work:
+                self._scheduler.later(0.0, self._go_on)
 
     def _take(self, step: Step) -> None:
         try:
