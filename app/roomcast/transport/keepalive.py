@@ -220,7 +220,8 @@ class KeepAlive:
             member.progress_s = self._clock()
             return False
         timeout_s = self._write_timeout_s
-        if self._hub.budget.is_tight:
+        # Where nobody tells what is acknowledged, it is always 0, and five seconds are too short.
+        if acknowledged and self._hub.budget.is_tight:
             # While memory is short, nobody else is let behind: whoever stands still keeps them out.
             timeout_s = min(timeout_s or inf, TIGHT_TIMEOUT_S)
         return timeout_s > 0 and self._clock() - member.progress_s > timeout_s
