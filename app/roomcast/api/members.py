@@ -116,6 +116,8 @@ class OneMember:
 
     def _find(self, wanted: str) -> Connection | None:
         number = _number_of(wanted, self._hub.epoch)
+        if number is None:
+            return None
         slices = Slices()
         for room in list(self._hub.rooms.values()):
             for member in connections(room):
