@@ -226,6 +226,16 @@ def test_a_final_block_may_end_with_the_bytes_that_were_left_out() -> None:
     assert inflated(bytes.fromhex("010900f6ff48656c6c6f")) == b"Hello\x00\x00\xff\xff"
 
 
+def test_a_final_block_that_makes_a_message_too_long_is_1009_though_more_may_follow() -> None:
+    message = bytearray()
+    # A block that says it is the last, of 21 bytes, and nothing behind it.
+    inflating = Inflater(message, 20).inflate(bytes.fromhex("0b4cc4045100"), is_end=False)
+    message += next(inflating)
+
+    with pytest.raises(FrameError, match="message_max_bytes = 20"):
+        next(inflating)
+
+
 @pytest.mark.parametrize("limit", [1, 100, 65_535, 65_536, 100_000])
 def test_a_message_at_the_limit_is_taken_and_one_byte_more_is_1009(limit: int) -> None:
     assert inflated(deflated(b"x" * limit), limit=limit) == b"x" * limit

@@ -203,17 +203,20 @@ class Inflater:
                 deflated = deflated[half:]
                 continue
             yield piece
+            # Now, not before the next: behind a final block there may be none for a while.
+            self._check_size()
             deflated = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
 
     def _wanted_bytes(self) -> int:
         """Return how much to inflate next: up to one byte more than there may be, to learn whether there is more."""
         if not self._message_max_bytes:
             return _PIECE_BYTES
-        left = self._message_max_bytes - len(self._message)
-        if left < 0:
+        return min(_PIECE_BYTES, self._message_max_bytes - len(self._message) + 1)
+
+    def _check_size(self) -> None:
+        if 0 < self._message_max_bytes < len(self._message):
             text = f"a message that inflates to more than message_max_bytes = {self._message_max_bytes}"
             raise over_limit(text, "message_max_bytes")
-        return min(_PIECE_BYTES, left + 1)
 
     def _begin_anew(self) -> None:
         """Go on behind a block that said it was the last: with the same window, and where a byte begins (7.2.1)."""
