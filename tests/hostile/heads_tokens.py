@@ -113,7 +113,7 @@ _PLACES: Final[dict[str, tuple[bytes, Outcome]]] = {
         hixie76_head(CLOSED, f"Sec-WebSocket-Protocol: bearer.{_TOKEN}") + KEY3,
         MALFORMED,
     ),
-    "a subprotocol in capitals": (rfc6455_head(CLOSED, f"Sec-WebSocket-Protocol: BEARER.{_TOKEN}"), UNAUTHORIZED),
+    "a subprotocol in capitals": (rfc6455_head(CLOSED, f"Sec-WebSocket-Protocol: BEARER.{_TOKEN}"), MALFORMED),
     "a place with nothing in it": (rfc6455_head(CLOSED, "Authorization: Bearer"), TWO),
     "another scheme": (rfc6455_head(CLOSED, f"Authorization: Basic {_TOKEN}"), UNAUTHORIZED),
     "a cookie": (rfc6455_head(CLOSED, f"Cookie: session={_TOKEN}"), UNAUTHORIZED),
