@@ -28,7 +28,7 @@ class Waiting:
 
     def __init__(self, clock: Clock, cost_s: float = 0.0) -> None:
         self.progress_s = 0.0
-        self.acknowledged = 0
+        self.acknowledged = 1
         self.ending: Reason | None = None
         self.looks = 0
         self._clock = clock
@@ -95,6 +95,24 @@ def test_who_takes_nothing_goes_in_time_and_sooner_while_memory_is_short(
     keeper._look_after(cast(LiveMember, member))
 
     assert member.ending is ending
+
+
+@pytest.mark.parametrize(("write_timeout_s", "ending"), [(30.0, Reason.WRITE_TIMEOUT), (0.0, None)])
+def test_who_cannot_be_seen_to_take_anything_has_its_whole_time_in_short_memory_too(
+    clock: Clock, write_timeout_s: float, ending: Reason | None
+) -> None:
+    keeper = keep_alive(clock, write_timeout_s)
+    member = watched(keeper, clock)
+    member.acknowledged = 0
+    keeper._hub.budget.is_tight = True
+
+    clock.now_s = TIGHT_TIMEOUT_S + 0.1
+    keeper._look_after(cast(LiveMember, member))
+    before = member.ending
+    clock.now_s += 30.1
+    keeper._look_after(cast(LiveMember, member))
+
+    assert (before, member.ending) == (None, ending)
 
 
 def test_who_takes_something_has_its_whole_time_from_then_on(clock: Clock) -> None:
