@@ -201,6 +201,9 @@ def test_room_that_is_opened_again_tells_nothing_of_who_went_before(relay: Relay
     relay.loop.wait(1.0)
 
     assert [(len(come), len(gone), members) for _, come, gone, members in news] == [(1, 0, 1), (0, 1, 0), (1, 0, 1)]
+    # Its timer may still run.
+    assert room.presence is not None
+    assert room.presence.place is None
     assert heard(newcomer) == b"{1 come, 0 gone, 1 there}"
 
 
@@ -231,6 +234,22 @@ def test_fault_in_telling_is_not_the_last_that_a_room_tells(relay: Relay) -> Non
     relay.loop.wait(1.0)
 
     assert heard(late) == b"{1 come, 0 gone, 2 there}"
+
+
+def test_fault_in_a_room_s_last_words_leaves_no_half_of_it(relay: Relay) -> None:
+    def fail(_: News) -> None:
+        raise RuntimeError
+
+    room, member = enter(relay, rules=RoomRules(presence=True, history_messages=5))
+    relay.loop.wait(0.0)
+    relay.flush(room)
+    relay.hub.leave(room, member, Reason.GONE)
+    relay.hub.announcer.observers[fail] = None
+
+    with pytest.raises(RuntimeError):
+        relay.hub.close_room(A)
+
+    assert (relay.hub.rooms, len(relay.hub.histories), relay.hub.histories.held_bytes) == ({}, 0, 0)
 
 
 def test_all_who_go_within_the_interval_are_told_of_together(relay: Relay) -> None:

@@ -210,6 +210,18 @@ def test_what_grew_too_old_and_a_laggard_still_needs_is_not_looked_after_without
     assert {len(room.log) for room in relay.hub.rooms.values()} == {2}
 
 
+def test_second_look_does_not_go_on_beside_the_first(relay: Relay) -> None:
+    for number in range(3 * DUE_AT_ONCE):
+        relay.hub.publish_to(f"/rooms/{number}", RULES, relay.counters, Kind.TEXT, b"old")
+    relay.loop.run_dry()
+    relay.loop.now_s = RULES.history_max_age_s + 2 * SLACK_S
+
+    relay.hub.look()
+    relay.hub.look()
+
+    assert len(relay.loop.timers) == 1
+
+
 def test_rooms_that_grow_too_old_together_are_all_looked_after_and_not_in_one_go(relay: Relay) -> None:
     for number in range(2 * DUE_AT_ONCE + 1):
         relay.hub.publish_to(f"/rooms/{number}", RULES, relay.counters, Kind.TEXT, b"old")

@@ -1,6 +1,6 @@
 """Many small steps, a few in each turn, whatever becomes of one of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -83,3 +83,21 @@ def test_step_may_add_work(slices: Slices) -> None:
     slices.add([lambda: slices.add(steps(done, "b", 1)), *steps(done, "a", 1)])
 
     assert done == ["a0", "b0"]
+
+
+def test_work_that_cannot_even_say_its_next_step_keeps_nobody_else_waiting_for_ever(
+    loop: HandDrivenLoop, slices: Slices
+) -> None:
+    def broken() -> Iterator[Callable[[], None]]:
+        yield loop.spend(SLICE_S)
+        yield from steps([], "a", STEPS_PER_LOOK - 1)
+        raise RuntimeError("a fault of ours")
+
+    done: list[str] = []
+    slices.add(broken())
+    slices.add(steps(done, "b", 1))
+    with pytest.raises(RuntimeError):
+        loop.wait()
+    loop.run_dry()
+
+    assert done == ["b0"]

@@ -3,7 +3,8 @@
 Only rooms do so whose template says it. To tell each of a thousand who open a page at
 once of each other would be a million sends; so a room tells at most once in
 ``presence_interval_s``, of all who came and went since. Who did both meanwhile is not
-spoken of. What is told is no message: it has no offset, and is not kept.
+spoken of. Observers are told at once when the last has gone: the room is forgotten, and
+its interval with it. What is told is no message: it has no offset, and is not kept.
 
 To tell ten thousand takes a while. It is done in slices (``slices.py``), and whoever
 leaves meanwhile need not be told.
@@ -51,12 +52,14 @@ class Presence:
     """The news of one room.
 
     Args:
-        ask: Called when there is something to tell, and not again before ``take``.
+        place: The room; None once it is forgotten.
+        ask: Called when there is something to tell, and not again before ``told``.
     """
 
-    __slots__ = ("_ask", "_come", "_gone", "_is_asked_for", "told_s")
+    __slots__ = ("_ask", "_come", "_gone", "_is_asked_for", "place", "told_s")
 
-    def __init__(self, ask: Callable[[], None]) -> None:
+    def __init__(self, place: Place, ask: Callable[[], None]) -> None:
+        self.place: Place | None = place
         self._ask = ask
         self._come: dict[Person, None] = {}
         self._gone: dict[Person, None] = {}
@@ -120,16 +123,22 @@ class Announcer:
 
         def ask() -> None:
             wait_s = max(presence.told_s + interval_s - self._clock(), 0.0)
-            self._scheduler.later(wait_s, partial(self._announce, place, presence))
+            self._scheduler.later(wait_s, partial(self._announce, presence))
 
-        presence = Presence(ask)
+        presence = Presence(place, ask)
         return presence
 
-    def last_words(self, place: Place, presence: Presence) -> None:
+    def last_words(self, presence: Presence) -> None:
         """Tell what there is to tell of a room that everybody has left, before another is opened by its name."""
-        self._announce(place, presence)
+        try:
+            self._announce(presence)
+        finally:
+            # Its timer may run for a minute yet, and must not hold the room so long.
+            presence.place = None
 
-    def _announce(self, place: Place, presence: Presence) -> None:
+    def _announce(self, presence: Presence) -> None:
+        if (place := presence.place) is None:
+            return
         come, gone = presence.take()
         try:
             steps: list[Step] = []

@@ -116,8 +116,6 @@ class Rooms(dict[str, Room]):
         """Forget a room that has no member, and all that it keeps."""
         self._deserted.pop(room, None)
         del self[room.name]
-        if room.presence is not None:
-            self._announcer.last_words(room, room.presence)
         if room.histories is not None:
             if room.keeps_something:
                 room.log.forgotten_s = room.log.newest_s
@@ -126,6 +124,8 @@ class Rooms(dict[str, Room]):
             room.histories = None
             self._forgotten_s = max(self._forgotten_s, room.log.forgotten_s)
         self._broker.close(room.name)
+        if room.presence is not None:
+            self._announcer.last_words(room.presence)
 
     def look(self) -> bool:
         """Forget what has grown too old, in some rooms. About once a second.
