@@ -46,8 +46,8 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def run(target: Target, seconds: int, learned: Path, findings: Path) -> bool:
-    """Fuzz one target; return whether it kept its promises."""
+def run(target: Target, seconds: int, learned: Path, findings: Path, seed: int = 0) -> bool:
+    """Fuzz one target; return whether it kept its promises. Seed 0 is another one each time."""
     for _, data in corpus.inputs(target):
         corpus.add(learned, data)
     with tempfile.TemporaryDirectory() as scratch:
@@ -62,6 +62,7 @@ def run(target: Target, seconds: int, learned: Path, findings: Path) -> bool:
             f"-max_len={INPUT_MAX_BYTES}",
             f"-timeout={INPUT_TIMEOUT_S}",
             f"-rss_limit_mb={MEMORY_MAX_MIB}",
+            f"-seed={seed}",
             "-print_final_stats=1",
         )
         for path in Path(scratch).glob("found-*"):

@@ -16,7 +16,8 @@ SECONDS = 1
 def test_atheris_finds_nothing_in_a_short_run(
     target: Target, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    is_clean = fuzz.run(target, SECONDS, tmp_path, corpus.CORPUS)
+    # The same path through the same inputs, as far as a second goes: a finding belongs to the change that shows it.
+    is_clean = fuzz.run(target, SECONDS, tmp_path, corpus.CORPUS, seed=1)
 
     said = capsys.readouterr().out
     assert is_clean, said
