@@ -258,7 +258,8 @@ def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
     finally:
         for relay in relays:
             relay.stop()
-    assert open_descriptors() == descriptors
+    # Fewer are well: what an earlier test let go of may be closed only now.
+    assert open_descriptors() <= descriptors
 
 
 @pytest.fixture

@@ -283,7 +283,7 @@ def _deaf() -> list[Case]:
             (join,),
             Closed(1011, "pong_timeout"),
             "[limits] pong_timeout_s",
-            (*_QUICK_TO_CLOSE, "limits.ping_interval_s=1", "limits.pong_timeout_s=0.3"),
+            (*_QUICK_TO_CLOSE, "limits.ping_interval_s=1", "limits.pong_timeout_s=1"),
         ),
     ]
 
