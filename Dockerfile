@@ -1,43 +1,55 @@
-# The image of the relay: docker build -t roomcast . (needs BuildKit, which is docker's default)
+# The image of the relay: `make image`, or docker build -t roomcast . (needs BuildKit, which is docker's default)
 #
-# Two stages. What builds, and what building leaves behind, stays in the first; the second is the plain
-# Python image, one directory with the installed relay, and the configuration file.
+# What builds, and what building leaves behind, stays in the first stages; the last is the plain Python image,
+# one layer of dependencies, a small one of our own code, and the configuration file. `make image-size` says
+# what each of them weighs.
 
+# A tag and no digest: it is the base's security fixes that a new build is for.
 ARG PYTHON_IMAGE=python:3.13-slim
 
-FROM ${PYTHON_IMAGE} AS build
-WORKDIR /build
-ENV PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1
+FROM ${PYTHON_IMAGE} AS dependencies
+# In a stage that is thrown away, pip may be root.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_WARN_SCRIPT_LOCATION=1
 # Without a pip of its own, the environment holds the relay and what that imports, nothing more.
 RUN python -m venv --without-pip /opt/roomcast
-
-# The dependencies first: they change seldom, and their layer outlives every change of our own code.
+# They change seldom, and their layer outlives every change of our own code. Each file is the one that was
+# there when `make lock` ran, or pip refuses it.
 # Behind a package index of your own: docker build --secret id=pip.conf,src=$HOME/.config/pip/pip.conf .
-COPY pyproject.toml ./
-RUN --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-        print(*project["dependencies"], *project["optional-dependencies"]["tokens"], sep="\n")' > requirements.txt \
-    && pip --python /opt/roomcast/bin/python install --quiet --only-binary :all: --requirement requirements.txt
+COPY deploy/requirements.lock /build/
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
+    pip --python /opt/roomcast/bin/python install --quiet --no-cache-dir --only-binary :all: --require-hashes \
+        --requirement /build/requirements.lock \
+    # Some packages install their own tests, 5 MiB in all, which nobody runs here.
+    && find /opt/roomcast/lib -type d -name tests -prune -exec rm -rf {} +
 
-COPY LICENSE README.md ./
+FROM dependencies AS build
+WORKDIR /build
+COPY deploy/build.lock ./
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
+    pip install --quiet --no-cache-dir --only-binary :all: --require-hashes --requirement build.lock
+COPY LICENSE README.md pyproject.toml ./
 COPY app app
 COPY config config
-RUN --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    pip wheel --quiet --no-deps --wheel-dir dist . \
-    && pip --python /opt/roomcast/bin/python install --quiet --no-index --no-deps dist/*.whl
+# Beside the environment and not into it, so that our code becomes a layer of its own.
+RUN pip wheel --quiet --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir dist . \
+    && pip --python /opt/roomcast/bin/python install --quiet --no-cache-dir --no-index --no-deps --root /ours dist/*.whl
 
 FROM ${PYTHON_IMAGE}
+COPY --from=dependencies /opt/roomcast /opt/roomcast
+COPY --from=build /ours/opt/roomcast /opt/roomcast
+# Readable for whatever user the container is given, also when the checkout was private to its owner.
+COPY --chmod=0644 config/roomcast.toml /etc/roomcast/roomcast.toml
+
+# Behind the layers, which are then the same whatever they are called. `make image` knows the values.
 ARG VERSION=unknown
 ARG REVISION=unknown
+ARG CREATED=unknown
 LABEL org.opencontainers.image.title="roomcast" \
       org.opencontainers.image.description="A WebSocket broadcast relay: what a client sends to a path reaches everyone else on it" \
       org.opencontainers.image.licenses="BSD-3-Clause" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
-
-COPY --from=build /opt/roomcast /opt/roomcast
-# Readable for whatever user the container is given, also when the checkout was private to its owner.
-COPY --chmod=0644 config/roomcast.toml /etc/roomcast/roomcast.toml
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 
 # Unbuffered, or the last lines before a crash would die with it. On 0.0.0.0, because a container that
 # listens on its own loopback answers nobody; who may reach the ports is for whoever publishes them.

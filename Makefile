@@ -13,6 +13,9 @@ pure = */roomcast/protocol/*,*/roomcast/relay/*,*/roomcast/policies/*
 help:
 	@echo "make run             serve on http://127.0.0.1:8080, for trying it out (PORT=, ADMIN_PORT=, ARGS=)"
 	@echo "make test            install what the tests need, run all that need no container engine, check coverage"
+	@echo "make image           build the image with its labels; needs docker with buildx (IMAGE=, DOCKER_BUILD_OPTIONS=)"
+	@echo "make image-size      say what the image weighs: base, dependencies, our code"
+	@echo "make lock            renew the versions and hashes of what the image is built from"
 	@echo "make test-container  build the image and test it; needs docker with compose and buildx"
 	@echo "make lint            ruff, mypy --strict, and who may import whom"
 	@echo "make conformance     all cases of the Autobahn testsuite; needs Python 2.7 (see tests/conformance/README.md)"
@@ -40,6 +43,34 @@ test: .venv/installed-dev .venv/tools
 .PHONY: test-container
 test-container: .venv/installed-dev
 	@.venv/bin/python -m pytest --engine tests/container
+
+# The labels of the image are what git and the package say of this checkout.
+IMAGE = roomcast
+version = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' app/roomcast/__init__.py)
+
+.PHONY: image
+image:
+	@docker build --tag $(IMAGE) --build-arg VERSION=$(version) \
+	    --build-arg REVISION="$$(git rev-parse HEAD)$$(git diff --quiet HEAD -- || echo -dirty)" \
+	    --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" $(DOCKER_BUILD_OPTIONS) .
+	@$(MAKE) image-size
+
+# Nothing but the standard library: it runs where only the image is made.
+.PHONY: image-size
+image-size:
+	@python3 -m tests.container.size $(IMAGE)
+
+# For the Python of the image, whichever Python runs here. The hashes are of all files of a release, so that one
+# lock serves x86-64 and ARM.
+compile = .venv/bin/uv pip compile --quiet --python-version 3.13 --python-platform linux --only-binary :all: \
+    --generate-hashes --custom-compile-command 'make lock' --upgrade --no-python-downloads
+backend = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+
+.PHONY: lock
+lock: .venv/installed-dev
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check 'uv>=0.9'
+	$(compile) --extra tokens --output-file deploy/requirements.lock pyproject.toml
+	.venv/bin/python -c '$(backend)' | $(compile) --output-file deploy/build.lock -
 
 .PHONY: lint
 lint: .venv/installed-dev

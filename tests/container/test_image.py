@@ -1,12 +1,19 @@
 """What the image is, before anything of it runs as a relay."""
 
 import json
+import re
+import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from roomcast import __version__
+from tests.container.conftest import ROOT
 from tests.container.engine import docker
+from tests.container.size import MIB, history_of, parts_of, report
+from tests.deploy.lock import read
 
 
 def setting(image: str, field: str) -> object:
@@ -35,6 +42,41 @@ def test_labels_say_what_it_is(image: str) -> None:
     assert isinstance(labels, dict)
     assert labels["org.opencontainers.image.title"] == "roomcast"
     assert labels["org.opencontainers.image.licenses"] == "BSD-3-Clause"
+    assert labels["org.opencontainers.image.description"].startswith("A WebSocket broadcast relay")
+
+
+def test_labels_say_which_state_of_the_checkout_it_is_and_when_it_was_made() -> None:
+    tag = f"roomcast-test:{uuid.uuid4().hex}"
+
+    subprocess.run(["make", "--silent", "-C", str(ROOT), "image", f"IMAGE={tag}"], check=True, capture_output=True)
+    labels = setting(tag, "Labels")
+    docker("rmi", tag)
+
+    assert isinstance(labels, dict)
+    assert labels["org.opencontainers.image.version"] == __version__
+    # 2026-02-28T13:37:00Z, and the commit, with a mark where the files are not quite those of it.
+    assert re.fullmatch(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}Z", labels["org.opencontainers.image.created"])
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
+
+
+def test_it_adds_at_most_60_mib_to_its_base(image: str) -> None:
+    parts = parts_of(history_of(image))
+
+    print(report(parts))
+    assert parts["base"] > 0
+    assert parts["dependencies"] > 0
+    assert 0 < parts["our code"] < 5 * MIB
+    assert sum(parts.values()) - parts["base"] <= 60 * MIB
+
+
+def test_it_holds_what_the_lock_pins_and_nothing_else(image: str) -> None:
+    script = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))"
+    python = ("--rm", "--entrypoint", "/opt/roomcast/bin/python", image, "-I", "-c", script)
+
+    installed = [one.split("==") for one in docker("run", *python).split()]
+
+    pinned = {pin.name: pin.version for pin in read(ROOT / "deploy" / "requirements.lock")}
+    assert {canonicalize_name(name): version for name, version in installed} == {**pinned, "roomcast": __version__}
 
 
 def test_health_check_starts_no_python(image: str) -> None:

