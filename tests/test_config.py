@@ -45,7 +45,7 @@ def inherited_values() -> dict[str, Any]:
     settings = Settings()
     room = settings.rooms[0].inherit(settings.limits)
     limits = {f"rooms.{key}": getattr(room, key) for key in OWN_LIMITS}
-    return {**limits, "rooms.origins": {"allow": list(settings.origins.allow)}}
+    return {**limits, "rooms.origins": {"allow": list(settings.origins.allow), "shadow": list(settings.origins.shadow)}}
 
 
 def key_lines() -> list[int]:

@@ -111,6 +111,16 @@ def test_origins_that_were_refused_most_come_first_and_are_not_all_shown() -> No
     assert origins[0] == {"origin": "https://49.example", "refused": 2}
 
 
+def test_origins_that_a_shadow_would_refuse_stand_apart_from_those_that_were_refused() -> None:
+    counters = idle_counters()
+    counters.shadow_origins.add("https://old.example")
+
+    read = stats_of(idle_hub(), counters).read()
+
+    assert read["shadow_origins"] == [{"origin": "https://old.example", "refused": 1}]
+    assert read["refused_origins"] == []
+
+
 def test_state_of_the_process_is_told() -> None:
     counters = idle_counters()
     counters.is_draining = True

@@ -86,6 +86,18 @@ def test_numbers_equal_the_metrics(desk: BrowserContext, relay: RelayProcess) ->
                 expect(row(page, table, word).get_by_role("cell")).to_have_text(f"{value:.0f}")
 
 
+def test_origins_that_a_shadow_would_refuse_have_a_table_as_soon_as_there_is_one(desk: BrowserContext) -> None:
+    lists = ("origins.allow=*", "origins.shadow=https://new.example")
+    with relay_process("server.drain_s=0", "limits.ping_interval_s=0", *lists) as relay, connect(relay.address) as wire:
+        page = opened(desk, relay)
+        expect(page.get_by_role("heading", name="Shadow")).to_be_hidden()
+
+        shake_hands_rfc6455(wire, "/rooms/lobby", "Origin: https://old.example")
+
+        expect(row(page, "Shadow", "https://old.example").get_by_role("cell")).to_have_text("1")
+        expect(row(page, "Refused origins", "none")).to_be_visible()
+
+
 def test_rates_are_those_of_what_is_said_meanwhile(desk: BrowserContext, relay: RelayProcess) -> None:
     with connect(relay.address) as one, connect(relay.address) as other:
         ada, bob = shake_hands_rfc6455(one, "/rooms/lobby"), shake_hands_rfc6455(other, "/rooms/lobby")

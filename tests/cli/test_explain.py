@@ -4,6 +4,8 @@ import re
 
 from tests.cli.runner import run
 
+EVIL_LOBBY = ("--origin", "https://evil.example", "/rooms/lobby")
+
 
 def test_explain_says_yes_with_the_rule_that_lets_in() -> None:
     result = run("explain", "--dev", "--origin", "http://localhost:3000", "/rooms/lobby")
@@ -15,7 +17,7 @@ def test_explain_says_yes_with_the_rule_that_lets_in() -> None:
 
 
 def test_explain_says_no_with_how_to_change_it() -> None:
-    result = run("explain", "--origin", "https://evil.example", "/rooms/lobby")
+    result = run("explain", *EVIL_LOBBY)
 
     assert result.exit_code == 1
     assert re.search(r"status +403", result.stdout)
@@ -50,3 +52,10 @@ def test_explain_takes_a_path_and_no_address() -> None:
 
     assert result.exit_code == 2
     assert "'ws://localhost/rooms/lobby' does not" in result.stderr
+
+
+def test_explain_says_what_the_shadow_would_say() -> None:
+    result = run("explain", "--set", "origins.allow=*", "--set", "origins.shadow=https://a.example", *EVIL_LOBBY)
+
+    assert result.exit_code == 0
+    assert re.search(r"shadow +would refuse it: not same_origin, not in shadow", result.stdout)

@@ -215,3 +215,10 @@ def test_an_entry_without_a_star_lets_in_its_own_origin_and_no_other(entry: str,
 
     assert allowlist.entry_for(listed) == entry
     assert (allowlist.entry_for(asking) == entry) is (asking == listed)
+
+
+def test_error_names_the_list_as_it_is_called_where_it_is_written() -> None:
+    with pytest.raises(ValueError, match='shadow "https://\\*": this would let in every host'):
+        Allowlist(["https://*"], "shadow")
+    with pytest.raises(ValueError, match="shadow is a list"):
+        Allowlist("*", "shadow")

@@ -419,3 +419,13 @@ def test_whatever_came_is_shown_short_and_in_one_spelling(origin: str) -> None:
     assert shown.isascii()
     assert shown.isprintable()
     assert shown in ("opaque", "malformed") or spelled(shown) == shown
+
+
+def test_rules_name_the_list_as_it_is_called_where_it_is_written() -> None:
+    def rules(key: str) -> list[str]:
+        policies = [OriginPolicy(allow=["null", "https://a.example", entry], key=key) for entry in ("file://", "*")]
+        origins = ("null", "data:x", "https://a.example", "https://b.example")
+        return [policy.judge(origin, host=HOST, scheme=None).rule for policy in policies for origin in origins]
+
+    assert rules("shadow") == [rule.replace("allow", "shadow") for rule in rules("allow")]
+    assert 'shadow "https://a.example"' in rules("shadow")

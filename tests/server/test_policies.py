@@ -109,3 +109,30 @@ def test_explain_looks_at_a_token_in_an_open_room_too() -> None:
 
     assert explain(ours, path=LOBBY, token=signer("HS256").token({"exp": 2**33})).status == 101
     assert explain(ours, path=LOBBY, token="a.b.c").status == 401
+
+
+SHADOW = '[origins]\nallow = ["https://old.example", "https://new.example"]\nshadow = ["https://new.example"]\n'
+
+
+@pytest.mark.parametrize(
+    ("origin", "status", "says"),
+    [
+        ("https://old.example", 101, "would refuse it: not same_origin, not in shadow"),
+        ("https://new.example", 101, 'would let it in: shadow "https://new.example"'),
+        ("https://evil.example", 403, "would refuse it: not same_origin, not in shadow"),
+    ],
+)
+def test_explain_says_what_the_shadow_would_say(origin: str, status: int, says: str) -> None:
+    answer = explain(settings(SHADOW), path=LOBBY, origin=origin)
+
+    assert (answer.status, answer.shadow) == (status, says)
+
+
+@pytest.mark.parametrize(("toml", "path"), [("", LOBBY), (SHADOW, "/nowhere"), (SHADOW, "/rooms/%00")])
+def test_explain_says_nothing_of_a_shadow_where_there_is_none_or_no_room(toml: str, path: str) -> None:
+    assert explain(settings(toml), path=path, origin="https://old.example").shadow is None
+
+
+def test_shadow_that_cannot_be_is_refused_with_its_name() -> None:
+    with pytest.raises(ValueError, match='shadow "https://\\*"'):
+        build_policies(settings('[origins]\nshadow = ["https://*"]'))

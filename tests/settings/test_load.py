@@ -162,7 +162,7 @@ def test_rows_show_what_a_template_inherits() -> None:
 def test_rows_show_a_template_s_own_origins() -> None:
     loaded = load(overrides=['rooms=[{"name": "a", "path": "/a", "origins": {"allow": "null"}}]'])
 
-    assert value_and_source(loaded, "rooms[0].origins") == ('{ allow = ["null"] }', "--set")
+    assert value_and_source(loaded, "rooms[0].origins") == ('{ allow = ["null"], shadow = [] }', "--set")
 
 
 def test_rows_hide_secrets_and_what_is_inherited_from_them(tmp_path: Path) -> None:

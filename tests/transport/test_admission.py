@@ -104,3 +104,49 @@ def test_dialect_that_is_not_spoken_is_426(admission: Admission) -> None:
 
     assert (raised.value.status, raised.value.outcome) == (426, Outcome.DIALECT)
     assert ("Sec-WebSocket-Version", "13") in raised.value.headers
+
+
+def shadow(toml: str, origin: str | None, path: str = "/rooms/lobby") -> str | None:
+    admitted = build_policies(settings(toml)).admit(path, origin=origin, host="chat.example", scheme=None)
+    return None if admitted.shadow is None else f"{admitted.shadow.is_allowed}: {admitted.shadow.rule}"
+
+
+LISTS = '[origins]\nallow = ["https://old.example", "https://new.example"]\nshadow = ["https://new.example"]\n'
+OWN = '[[rooms]]\nname = "own"\npath = "/own/{room}"\norigins = { allow = ["https://old.example"] }\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "origin", "says"),
+    [
+        (LISTS, "https://old.example", "False: not same_origin, not in shadow"),
+        (LISTS, "https://new.example", 'True: shadow "https://new.example"'),
+        (LISTS, "https://chat.example", "True: same_origin = true"),
+        (LISTS, None, 'True: missing = "allow"'),
+        (LISTS + "same_origin = false", "https://new.example", 'True: shadow "https://new.example"'),
+        ('[origins]\nallow = ["https://old.example"]', "https://old.example", None),
+        ('[origins]\nallow = ["https://old.example"]\nshadow = []', "https://old.example", None),
+        # Whom the live list would refuse is counted as only reported, and not here as well.
+        (LISTS + "enforce = false", "https://evil.example", None),
+        (LISTS + "enforce = false", "https://old.example", "False: not same_origin, not in shadow"),
+    ],
+)
+def test_shadow_judges_whom_the_live_list_lets_in(toml: str, origin: str | None, says: str | None) -> None:
+    assert shadow(toml, origin) == says
+
+
+@pytest.mark.parametrize(
+    ("own", "says"),
+    [
+        (OWN, None),
+        (OWN.replace(" }", ', shadow = ["https://b.example"] }'), "False: not same_origin, not in shadow"),
+        (OWN.replace('origins = { allow = ["https://old.example"] }', ""), "False: not same_origin, not in shadow"),
+    ],
+    ids=["a list of its own", "and a shadow", "neither"],
+)
+def test_shadow_of_a_template_is_its_own_where_its_list_is(own: str, says: str | None) -> None:
+    assert shadow(LISTS + own, "https://old.example", "/own/a") == says
+
+
+def test_shadow_refuses_nobody_whom_the_live_list_lets_in_and_lets_in_nobody_else(admission: Admission) -> None:
+    with pytest.raises(Refusal):
+        shadow('[origins]\nshadow = ["https://evil.example"]', "https://evil.example")

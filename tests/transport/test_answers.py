@@ -8,6 +8,7 @@ import pytest
 
 from tests.event_source import stream_head
 from tests.running import Relay, Serve, open_descriptors
+from tests.tokens import SECRET
 from tests.transport.answers import check_answer
 from tests.transport.rooms import LOBBY
 from tests.wire import (
@@ -277,6 +278,54 @@ def test_origins_that_are_only_reported_enter_and_are_counted(serve: Serve) -> N
     assert (record["path"], record["origin"]) == (LOBBY, "https://evil.example")
     assert record["rule"] == "not same_origin, not in allow"
     assert relay.metric("roomcast_origin_report_only_total") == 1
+
+
+SHADOW = '[origins]\nallow = ["https://old.example", "https://new.example"]\nshadow = ["https://new.example"]\n'
+OLD, NEW = "Origin: https://old.example", "Origin: https://new.example"
+
+
+def test_whom_a_shadow_would_refuse_enters_and_is_counted_and_one_of_them_is_logged(serve: Serve) -> None:
+    relay = serve(SHADOW)
+
+    ada, bob = relay.join(LOBBY, OLD), relay.join(LOBBY, OLD)
+    relay.join(LOBBY, NEW)
+
+    bob.say("hello")
+    assert ada.hear() == "hello"
+    counters = relay.counters
+    assert (counters.origin_shadow, counters.origin_report_only) == (2, 0)
+    assert counters.shadow_origins.most(10) == [("https://old.example", 2)]
+    assert counters.refused_origins.most(10) == []
+    assert relay.metric("roomcast_origin_shadow_total") == 2
+    record = relay.diary.wait_for("origin would be refused by the shadow")
+    assert relay.records("origin would be refused by the shadow") == [record]
+    assert (record["template"], record["path"], record["times"]) == ("rooms", LOBBY, 1)
+    assert (record["origin"], record["rule"]) == ("https://old.example", "not same_origin, not in shadow")
+
+
+def test_event_stream_that_a_shadow_would_refuse_is_counted(serve: Serve) -> None:
+    relay = serve(SHADOW)
+
+    relay.stream(LOBBY, OLD)
+
+    assert relay.counters.origin_shadow == 1
+
+
+def test_client_without_origin_that_a_shadow_would_refuse_is_no_such_thing(serve: Serve) -> None:
+    relay = serve(SHADOW)
+
+    relay.join(LOBBY)
+
+    assert relay.counters.origin_shadow == 0
+
+
+@pytest.mark.parametrize("request_", [rfc6455_head("/closed/a", OLD), get(LOBBY, OLD)], ids=["token", "plain"])
+def test_who_does_not_enter_anyway_is_nobody_whom_a_shadow_would_cost(serve: Serve, request_: bytes) -> None:
+    closed = f'[tokens]\nsecret = "{SECRET}"\n[[rooms]]\nname = "a"\npath = "/closed/{{room}}"\naccess = "token"\n'
+    relay = serve(SHADOW + closed + '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\n')
+
+    assert relay.ask(request_).status in (401, 426)
+    assert relay.counters.origin_shadow == 0
 
 
 @pytest.mark.parametrize("host", ["chat.example", "CHAT.example:8080", "[::1]:8080", "[::1]"])

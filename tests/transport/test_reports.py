@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from roomcast.logs import Record
 from roomcast.policies.limits import MemberRate
-from roomcast.transport.reports import SPOKEN_OF_EVERY_S, Reports
+from roomcast.transport.reports import SPOKEN_OF_EVERY_S, Occasion, Reports
 from tests.diary import Diary
 from tests.idle import idle_counters, idle_reports
 
@@ -74,3 +74,11 @@ def test_message_is_stopped_by_the_limit_that_is_enforced_though_the_other_is_no
     assert idle_reports("messages_per_s").enforced(exhausted(), "messages_per_s", 1) == "bytes_per_s"
     assert idle_reports("bytes_per_s").enforced(exhausted(), "messages_per_s", 1) == "messages_per_s"
     assert idle_reports("messages_per_s", "bytes_per_s").enforced(exhausted(), "messages_per_s", 1) is None
+
+
+def test_what_happens_for_the_first_time_is_told_at_once_and_then_with_all_that_was_not() -> None:
+    occasion = Occasion()
+
+    told = [occasion.times_to_tell(now_s) for now_s in (5.0, 6.0, 5.0 + SPOKEN_OF_EVERY_S, 6.0 + SPOKEN_OF_EVERY_S)]
+
+    assert told == [1, 0, 2, 0]

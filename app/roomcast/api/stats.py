@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from roomcast.metrics import TransportCounters
+    from roomcast.metrics.origins import RefusedOrigins
     from roomcast.relay.counters import TemplateCounters
     from roomcast.relay.hub import Hub
     from roomcast.relay.room import Room
@@ -69,10 +70,8 @@ class Stats:
             "templates": [_template(of) for of in hub.templates.values()],
             "rooms": [_room(room) for room in largest],
             "handshakes": _summed(counters.handshakes),
-            "refused_origins": [
-                {"origin": origin, "refused": refused}
-                for origin, refused in counters.refused_origins.most(ORIGINS_SHOWN)
-            ],
+            "refused_origins": _origins(counters.refused_origins),
+            "shadow_origins": _origins(counters.shadow_origins),
             "closes": _summed(counters.disconnects),
             "limit_hits": {f"{limit} {action}": hits for (limit, action), hits in counters.limit_hits.items() if hits},
             "received_bytes": counters.received_bytes,
@@ -117,6 +116,10 @@ def _room(room: Room) -> dict[str, Any]:
         "head": room.log.head,
         "log_bytes": room.log.size_bytes,
     }
+
+
+def _origins(table: RefusedOrigins) -> list[dict[str, Any]]:
+    return [{"origin": origin, "refused": refused} for origin, refused in table.most(ORIGINS_SHOWN)]
 
 
 def _summed(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:

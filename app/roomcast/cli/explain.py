@@ -36,7 +36,7 @@ def explain(
     except ValueError as error:
         end(str(error))
     grid = Table.grid(padding=(0, 2))
-    for name in ("status", "outcome", "template", "room", "rule", "message"):
+    for name in ("status", "outcome", "template", "room", "rule", "message", "shadow"):
         if value := getattr(answer, name):
             grid.add_row(name, escape(str(value)))
     stdout().print(grid)

@@ -130,6 +130,11 @@ class RelayCollector(Collector):
             "Handshakes that the origin policy would have refused, had it been enforced.",
             counters.origin_report_only,
         )
+        yield CounterMetricFamily(
+            "roomcast_origin_shadow_total",
+            "Handshakes let in that the shadow list of origins would have refused.",
+            counters.origin_shadow,
+        )
 
     def _tls(self) -> Iterator[Metric]:
         counters = self._counters

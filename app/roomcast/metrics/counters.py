@@ -67,9 +67,11 @@ class TransportCounters:
         "limit_hits",
         "loop_lag",
         "origin_report_only",
+        "origin_shadow",
         "received_bytes",
         "refused_origins",
         "sent_bytes",
+        "shadow_origins",
         "tls_expires_s",
         "tls_reloads",
         "tokens",
@@ -105,8 +107,10 @@ class TransportCounters:
         self.deflate_input_bytes = 0
         self.deflate_output_bytes = 0
         self.origin_report_only = 0
+        self.origin_shadow = 0
         # No label: clients choose them. The dashboard shows the foremost.
         self.refused_origins = RefusedOrigins()
+        self.shadow_origins = RefusedOrigins()
         # By the setting's name and what was done.
         self.limit_hits = no_hits()
         self.is_draining = False

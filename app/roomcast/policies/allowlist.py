@@ -91,23 +91,27 @@ def is_listable_opaque(text: str) -> bool:
 class Allowlist:
     """The entries of ``allow``, compiled for a look-up whose cost does not grow with their number.
 
+    Args:
+        entries: As they are written.
+        key: What the list is called, for those who read errors.
+
     Raises:
         ValueError: Naming the entry, the rule it breaks and what to write.
     """
 
     __slots__ = ("_below", "_exact", "_opaque", "is_open")
 
-    def __init__(self, entries: Sequence[str]) -> None:
+    def __init__(self, entries: Sequence[str], key: str = "allow") -> None:
         # A str is a sequence of str as well, and "*" would even compile.
         if isinstance(entries, str):
-            raise ValueError(f'allow is a list: write ["{entries}"]')
+            raise ValueError(f'{key} is a list: write ["{entries}"]')
         self.is_open = "*" in entries
         self._opaque: set[str] = set()
         self._exact: _Entries = {}
         # By what follows "*.": a host is looked up once for each of its labels.
         self._below: _Entries = {}
         for entry in entries:
-            self._add(entry)
+            self._add(entry, key)
 
     def entry_for(self, page: Origin) -> str | None:
         """Return the entry, other than ``*``, that this origin matches: the closest one."""
@@ -125,7 +129,7 @@ class Allowlist:
         """Return whether an opaque origin is listed as such; ``*`` does not count."""
         return text.lower() in self._opaque
 
-    def _add(self, entry: str) -> None:
+    def _add(self, entry: str, key: str) -> None:
         if entry == "*":
             return
         if is_listable_opaque(entry):
@@ -134,7 +138,7 @@ class Allowlist:
         try:
             is_wildcard, origin = _parse_entry(entry)
         except ValueError as error:
-            raise ValueError(f'allow "{entry}": {error}') from None
+            raise ValueError(f'{key} "{entry}": {error}') from None
         (self._below if is_wildcard else self._exact)[origin] = entry
 
 

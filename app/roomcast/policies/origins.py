@@ -56,12 +56,8 @@ class Verdict:
 _OTHER_SITES = frozenset(("cross-site", "same-site"))
 
 _SAME_ORIGIN = Verdict(True, "same_origin = true")
-_OPEN = Verdict(True, 'allow "*"')
-_OPAQUE_REFUSED = Verdict(False, 'null, or one without a host, must itself be in allow: "*" is not enough')
 _MALFORMED = Verdict(False, RULE)
 _UNNAMED = Verdict(False, "a page of another origin asks, and does not say of which")
-_UNLISTED = Verdict(False, "not same_origin, not in allow")
-_UNLISTED_SAME_ORIGIN_OFF = Verdict(False, "same_origin = false, not in allow")
 
 
 class OriginPolicy:
@@ -78,12 +74,13 @@ class OriginPolicy:
             that are no browsers send none.
         enforce: Kept for the caller, who applies it: ``judge`` tells the same
             either way, so that refusals can be counted before they are meant.
+        key: What the list is called where it is written: a rule names it.
 
     Raises:
         ValueError: Naming the entry, the rule it breaks and what to write.
     """
 
-    __slots__ = ("_allowlist", "_may_be_same", "_missing", "_unlisted", "enforce")
+    __slots__ = ("_allowlist", "_key", "_may_be_same", "_missing", "_opaque_refused", "_open", "_unlisted", "enforce")
 
     def __init__(
         self,
@@ -92,12 +89,19 @@ class OriginPolicy:
         same_origin: bool = True,
         missing: Literal["allow", "refuse"] = "allow",
         enforce: bool = True,
+        key: str = "allow",
     ) -> None:
         self.enforce = enforce
-        self._allowlist = Allowlist(allow)
+        self._allowlist = Allowlist(allow, key)
+        self._key = key
         self._may_be_same = same_origin
         self._missing = Verdict(missing == "allow", f'missing = "{missing}"')
-        self._unlisted = _UNLISTED if same_origin else _UNLISTED_SAME_ORIGIN_OFF
+        self._open = Verdict(True, f'{key} "*"')
+        self._opaque_refused = Verdict(
+            False, f'null, or one without a host, must itself be in {key}: "*" is not enough'
+        )
+        ours = "not same_origin" if same_origin else "same_origin = false"
+        self._unlisted = Verdict(False, f"{ours}, not in {key}")
 
     @property
     def is_open(self) -> bool:
@@ -123,13 +127,13 @@ class OriginPolicy:
         try:
             page = parse_origin(header_text(origin))
         except ValueError:
-            return _OPEN if self.is_open else _MALFORMED
+            return self._open if self.is_open else _MALFORMED
         if self._may_be_same and _is_same_origin(page, host, scheme):
             return _SAME_ORIGIN
         entry = self._allowlist.entry_for(page)
         if entry is not None:
-            return Verdict(True, f'allow "{entry}"')
-        return _OPEN if self.is_open else self._unlisted
+            return Verdict(True, f'{self._key} "{entry}"')
+        return self._open if self.is_open else self._unlisted
 
     def _judge_unsaid(self, host: str | None, scheme: str | None, site: str | None) -> Verdict:
         if site in _OTHER_SITES:
@@ -145,8 +149,8 @@ class OriginPolicy:
 
     def _judge_opaque(self, origin: str) -> Verdict:
         if not self._allowlist.lists_opaque(origin):
-            return _OPAQUE_REFUSED
-        return Verdict(True, f'allow "{origin.lower()}"')
+            return self._opaque_refused
+        return Verdict(True, f'{self._key} "{origin.lower()}"')
 
 
 def spelled(origin: str) -> str:

@@ -1,6 +1,7 @@
 """Who may enter where, made of the settings; and what would happen to somebody, without a relay."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from roomcast.policies.forwarded import Forwarding, TrustedProxies
 from roomcast.policies.grants import TokenError, TokenFault
@@ -23,6 +24,8 @@ class Explanation:
     room: str | None
     rule: str | None
     message: str
+    shadow: str | None = None
+    """What the shadow list of origins says, where there is one."""
 
 
 def build_policies(settings: Settings) -> Admission:
@@ -53,6 +56,8 @@ def build_forwarding(settings: Settings) -> Forwarding:
 
 def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
     is_own = room.origins is not None
+    # Whoever has a list of its own has a shadow of its own, or none: another list's would say nothing about it.
+    lists = settings.origins if room.origins is None else room.origins
     return RoomTemplate(
         template=Template(room.name, room.path),
         rules=RoomRules(
@@ -69,12 +74,8 @@ def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
             presence=room.presence,
             presence_interval_s=room.presence_interval_s,
         ),
-        origins=OriginPolicy(
-            allow=settings.origins.allow if room.origins is None else room.origins.allow,
-            same_origin=settings.origins.same_origin,
-            missing=settings.origins.missing,
-            enforce=settings.origins.enforce,
-        ),
+        origins=_origin_policy(settings, lists.allow),
+        shadow=_origin_policy(settings, lists.shadow, key="shadow") if lists.shadow else None,
         allow_key=f'origins of the room template "{room.name}"' if is_own else "[origins] allow",
         message_max_bytes=room.message_max_bytes or 0,
         messages_per_s=room.messages_per_s or 0,
@@ -84,6 +85,13 @@ def _room_template(room: RoomSettings, settings: Settings) -> RoomTemplate:
         fragments_per_s=settings.limits.fragments_per_s,
         greeting=room.greeting,
         access=room.access,
+    )
+
+
+def _origin_policy(settings: Settings, entries: Sequence[str], *, key: str = "allow") -> OriginPolicy:
+    origins = settings.origins
+    return OriginPolicy(
+        allow=entries, same_origin=origins.same_origin, missing=origins.missing, enforce=origins.enforce, key=key
     )
 
 
@@ -105,11 +113,20 @@ def explain(
             admission.check_host(host, path)
         admitted = admission.admit(path, origin=origin, host=host, scheme=scheme)
         _check_token(settings, token, admitted)
+        note = "" if admitted.verdict.is_allowed else "only reported: [origins] enforce = false"
+        template, room = admitted.template.name, admitted.room
+        answer = Explanation(101, str(Outcome.ACCEPTED), template, room, admitted.verdict.rule, note)
     except Refusal as refusal:
         message = f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
-        return Explanation(refusal.status, str(refusal.outcome), refusal.template, refusal.room, refusal.rule, message)
-    note = "" if admitted.verdict.is_allowed else "only reported: [origins] enforce = false"
-    return Explanation(101, str(Outcome.ACCEPTED), admitted.template.name, admitted.room, admitted.verdict.rule, note)
+        answer = Explanation(
+            refusal.status, str(refusal.outcome), refusal.template, refusal.room, refusal.rule, message
+        )
+    template_asked = None if answer.room is None else admission.template_of(answer.room)
+    shadow = None if template_asked is None else template_asked.shadow
+    if shadow is None:
+        return answer
+    verdict = shadow.judge(origin, host=host, scheme=scheme)
+    return replace(answer, shadow=f"would {'let it in' if verdict.is_allowed else 'refuse it'}: {verdict.rule}")
 
 
 def _check_token(settings: Settings, token: str | None, admitted: Admitted) -> None:

@@ -107,6 +107,8 @@ class OriginSettings(Section):
     """What happens to a client that sends no Origin, as programs do that are no browser."""
     enforce: bool = True
     """False only counts and logs what would be refused."""
+    shadow: OriginPatterns = ()
+    """A stricter list that is tried beside allow, and never enforced; empty for none."""
 
 
 class TokenSettings(Section):
@@ -211,7 +213,9 @@ class RoomOriginSettings(Section):
     """Origins of one room template."""
 
     allow: OriginPatterns
-    """Replaces [origins].allow for this template, and nothing else of that section."""
+    """Replaces [origins].allow for this template, and nothing else of that section but shadow."""
+    shadow: OriginPatterns = ()
+    """Replaces [origins].shadow for this template; empty for none."""
 
 
 OWN_LIMITS = ("message_max_bytes", "messages_per_s", "bytes_per_s", "control_frames_per_s")
@@ -262,7 +266,7 @@ class RoomSettings(Section):
     control_frames_per_s: Count | None = None
     """Replaces the limit of the same name for this template."""
     origins: RoomOriginSettings | None = None
-    """Replaces origins for this template, as { allow = [...] }."""
+    """Replaces origins for this template, as { allow = [...], shadow = [...] }."""
 
     def inherit(self, limits: LimitSettings) -> "RoomSettings":
         """Return this template with every limit that it leaves open taken from ``limits``."""

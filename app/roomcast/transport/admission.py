@@ -119,6 +119,8 @@ class RoomTemplate:
     greeting: str
     access: Literal["open", "token"] = "open"
     """Whether it takes a token to enter."""
+    shadow: OriginPolicy | None = None
+    """Another list of origins, which is asked beside ``origins`` and decides nothing."""
 
     @property
     def name(self) -> str:
@@ -136,6 +138,8 @@ class Admitted:
     """About the origin. Where origins are only reported, it may be a "no"."""
     grant: Grant | None = None
     """What its token gives, where it has one."""
+    shadow: Verdict | None = None
+    """What the shadow says of an origin that is allowed; None where there is none, or the origin is only reported."""
 
 
 class Admission:
@@ -213,7 +217,11 @@ class Admission:
         verdict = template.origins.judge(origin, host=host, scheme=scheme, site=site)
         if not verdict.is_allowed and template.origins.enforce:
             raise _origin_refusal(origin, room, template, verdict)
-        return Admitted(room, template, verdict)
+        shadow = None
+        # Who is not allowed is counted already, so nobody is twice.
+        if template.shadow is not None and verdict.is_allowed:
+            shadow = template.shadow.judge(origin, host=host, scheme=scheme, site=site)
+        return Admitted(room, template, verdict, shadow=shadow)
 
     def no_upgrade(self, *, wants_stream: bool) -> Refusal:
         """Return the answer to one who may enter, and does not say how: by an upgrade, or as an event stream."""

@@ -6,6 +6,7 @@ the headers the origin alone.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from roomcast.metrics import NO_DIALECT
@@ -14,8 +15,9 @@ from roomcast.policies.origins import spelled
 from roomcast.protocol.cors import Headers
 from roomcast.protocol.http import response
 from roomcast.protocol.request import Request
-from roomcast.transport.admission import Outcome, Refusal
+from roomcast.transport.admission import Admitted, Outcome, Refusal
 from roomcast.transport.membership import Membership
+from roomcast.transport.reports import Occasion
 from roomcast.transport.visitor import Visitor
 
 _PLAIN = ("Content-Type", "text/plain; charset=utf-8")
@@ -40,6 +42,9 @@ class Answers:
         self._counters = membership.counters
         self._journal = membership.journal
         self._address_for_logs = membership.address_for_logs
+        self._clock = membership.clock
+        # By template: each may have a shadow of its own.
+        self._shadows: defaultdict[str, Occasion] = defaultdict(Occasion)
 
     def show(self, visitor: Visitor, page: Page) -> None:
         """Answer a plain question."""
@@ -81,6 +86,22 @@ class Answers:
             rule=rule,
             address=self._address_for_logs(visitor.address),
         )
+
+    def report_shadow(self, request: Request, admitted: Admitted) -> None:
+        """Count an origin that is let in, and that the shadow would refuse; speak of one of them now and then."""
+        origin = _spelled_origin(request)
+        self._counters.origin_shadow += 1
+        self._counters.shadow_origins.add(origin or "none")
+        template = admitted.template.name
+        if times := self._shadows[template].times_to_tell(self._clock()):
+            self._journal.warning(
+                "origin would be refused by the shadow",
+                template=template,
+                path=request.path,
+                origin=origin,
+                rule=None if admitted.shadow is None else admitted.shadow.rule,
+                times=times,
+            )
 
     def count(self, visitor: Visitor, outcome: Outcome, limit: str | None = None) -> None:
         """Count how a request ended, and the limit that ended it."""

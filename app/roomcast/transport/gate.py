@@ -49,6 +49,9 @@ class Gate:
         if self._authenticator is not None:
             admitted = replace(admitted, grant=self._authenticator.authenticate(request, admitted))
         self._check_capacity(admitted, wish)
+        # Last: who is refused for something else loses nothing by it.
+        if admitted.shadow is not None and not admitted.shadow.is_allowed and visitor.dialect is not None:
+            self._answers.report_shadow(request, admitted)
         return admitted
 
     def judge(self, visitor: Visitor, request: Request) -> Admitted:

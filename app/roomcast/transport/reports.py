@@ -1,7 +1,7 @@
-"""Limits that are only reported: whoever exceeds one is counted, spoken of now and then, and not stopped.
+"""Rules that are only reported: whoever breaks one is counted, spoken of now and then, and not stopped.
 
-That is for the days before a limit becomes strict: an operator sees how many
-it would have met, and no user notices.
+That is for the days before a limit, or a list of origins, becomes strict: an operator sees how
+many it would have met, and no user notices.
 """
 
 from collections.abc import Callable, Collection
@@ -17,6 +17,25 @@ from roomcast.policies.limits import MemberRate
 SPOKEN_OF_EVERY_S = 60.0
 
 
+class Occasion:
+    """Something that happens all the time, and when it may be spoken of again: at once, then every minute."""
+
+    __slots__ = ("_silent_until_s", "_unspoken")
+
+    def __init__(self) -> None:
+        self._silent_until_s = -inf
+        self._unspoken = 0
+
+    def times_to_tell(self, now_s: float) -> int:
+        """Count it; return how often it has happened since it was last spoken of, 0 if that is not long ago."""
+        self._unspoken += 1
+        if now_s < self._silent_until_s:
+            return 0
+        self._silent_until_s = now_s + SPOKEN_OF_EVERY_S
+        times, self._unspoken = self._unspoken, 0
+        return times
+
+
 class Reports:
     """Asked, when a limit is exceeded, whether that matters.
 
@@ -30,29 +49,23 @@ class Reports:
     def __init__(
         self, limits: Collection[str], counters: TransportCounters, journal: Journal, clock: Callable[[], float]
     ) -> None:
-        self._limits = frozenset(limits)
+        self._occasions = {limit: Occasion() for limit in limits}
         self._counters = counters
         self._journal = journal
         self._clock = clock
-        # When each may be spoken of again, and how many there were since.
-        self._silent_until_s = dict.fromkeys(self._limits, -inf)
-        self._unspoken = dict.fromkeys(self._limits, 0)
 
     def __contains__(self, limit: str) -> bool:
         """Whether a limit is only reported. Counts nothing."""
-        return limit in self._limits
+        return limit in self._occasions
 
     def tolerates(self, limit: str) -> bool:
         """Tell whether a limit that has been exceeded is only reported; count it if it is."""
-        if limit not in self._limits:
+        occasion = self._occasions.get(limit)
+        if occasion is None:
             return False
         self._counters.limit_hits[limit, Action.REPORTED] += 1
-        self._unspoken[limit] += 1
-        now = self._clock()
-        if now >= self._silent_until_s[limit]:
-            self._silent_until_s[limit] = now + SPOKEN_OF_EVERY_S
-            self._journal.warning("limit exceeded, only reported", limit=limit, times=self._unspoken[limit])
-            self._unspoken[limit] = 0
+        if times := occasion.times_to_tell(self._clock()):
+            self._journal.warning("limit exceeded, only reported", limit=limit, times=times)
         return True
 
     def enforced(self, rate: MemberRate, limit: str, size_bytes: int) -> str | None:
