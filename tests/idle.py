@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from roomcast.api.app import Access
@@ -17,6 +18,8 @@ from roomcast.relay.budget import Budget
 from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
+from roomcast.transport.drain import Drain
+from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.reports import Reports
 from roomcast.transport.token_holders import TokenHolders
 
@@ -62,6 +65,20 @@ def idle_token_holders() -> TokenHolders:
     """Return what looks after members with a token, of whom there are none."""
     journal = Journal(_fail_to_write)
     return TokenHolders(Revocations(), clock=lambda: 0.0, warn_s=0.0, leeway_s=0.0, journal=journal)
+
+
+def idle_drain(members: KeepAlive, counters: TransportCounters, drain_s: float = 0.0, accept_per_s: int = 500) -> Drain:
+    """Return what would say goodbye to these members, to a log that nobody reads."""
+    return Drain(
+        members,
+        counters,
+        Journal(lambda record: None),
+        clock=time.monotonic,
+        wall_clock=time.time,
+        dice=lambda: 0.5,
+        drain_s=drain_s,
+        accept_per_s=accept_per_s,
+    )
 
 
 def idle_access(key: str = "") -> Access:

@@ -90,7 +90,9 @@ def check_drain(front: Front) -> None:
     # It is waited for while it does not answer.
     for request in (rfc6455_head(LOBBY), get("/-/ready")):
         answer = front.ask(request)
-        assert (answer.status, answer.headers["retry-after"], answer.body) == (503, "5", b"draining: try again\n")
+        assert (answer.status, answer.body) == (503, b"draining: try again\n")
+        # drain_s is 10, the end of the process takes 1.5 s, and one member goes first.
+        assert 1 <= int(answer.headers["retry-after"]) <= 12
     member.say_goodbye(1012)
     front.relay.wait_for_end()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 
@@ -16,6 +18,7 @@ from gevent.hub import get_hub
 from roomcast.relay.message import Kind, Message
 from roomcast.server import Server
 from tests.diary import Diary
+from tests.event_source import stream_head
 from tests.running import Relay, Serve, settings
 from tests.transport.rooms import rooms, stall
 from tests.wire import (
@@ -105,8 +108,8 @@ def test_members_are_told_when_to_come_back_behind_what_they_are_owed(serve: Ser
         assert code == 1012
         told = RESTART.fullmatch(reason)
         assert told is not None
-        # Behind the end of this process, which may take until the deadline.
-        assert 15_000 < int(told[1]) <= 21_000
+        # Behind the end of this process, which may take until then.
+        assert 15_000 < int(told[1]) <= 22_000
         member.say_goodbye(1012)
         assert member.wire.read_to_end() == b""
         member.close()
@@ -121,9 +124,9 @@ def test_members_are_told_when_to_come_back_behind_what_they_are_owed(serve: Ser
     assert relay.server.counters.disconnects["hixie76", "restart"] == 1
 
 
-def draining(serve: Serve, toml: str = "") -> tuple[Relay, Wire]:
+def draining(serve: Serve, server: str = "") -> tuple[Relay, Wire]:
     """Return a relay that drains, and the member that keeps it from ending: it does not answer the goodbye."""
-    relay = serve(f"[server]\ndrain_s = 60\n[limits]\nclose_timeout_s = 60\n{toml}")
+    relay = serve(f"[server]\ndrain_s = 60\n{server}\n[limits]\nclose_timeout_s = 60")
     ada = relay.join()
     relay.ask_to_stop()
     assert ada.read_goodbye().code == 1012
@@ -133,10 +136,11 @@ def draining(serve: Serve, toml: str = "") -> tuple[Relay, Wire]:
 def test_newcomers_are_told_503_while_the_relay_drains(serve: Serve) -> None:
     relay, _ = draining(serve)
 
-    for request in (get("/-/ready"), get(LOBBY), rfc6455_head(LOBBY), hixie76_head(LOBBY) + KEY3):
+    for request in (get("/-/ready"), get(LOBBY), rfc6455_head(LOBBY), hixie76_head(LOBBY) + KEY3, stream_head(LOBBY)):
         answer = relay.ask(request)
         assert (answer.status, answer.body) == (503, b"draining: try again\n")
-        assert answer.headers["retry-after"] == "5"
+        # Behind the end of this process, and the one member.
+        assert 40 < int(answer.headers["retry-after"]) <= 62
     assert relay.ask_admin("/readyz").status == 503
     assert relay.ask_admin("/healthz").status == 200
     assert (relay.metric("roomcast_ready"), relay.metric("roomcast_draining")) == (0, 1)
@@ -144,6 +148,19 @@ def test_newcomers_are_told_503_while_the_relay_drains(serve: Serve) -> None:
     assert relay.ask(get("/")).status == 200
     assert relay.ask(get("/lobby")).status == 404
     assert relay.diary.wait_for("refused", status=503, outcome="draining")
+    relay.ask_to_stop()
+
+
+def test_newcomers_who_are_refused_line_up_and_do_not_come_back_together(serve: Serve) -> None:
+    relay, _ = draining(serve, server="accept_per_s = 1")
+
+    waits_s = [int(relay.ask(rfc6455_head(LOBBY)).headers["retry-after"]) for _ in range(30)]
+    # Who only asks takes nobody's place.
+    probed_s = int(relay.ask(get("/-/ready")).headers["retry-after"])
+
+    # Each is a second behind the one before it, less the time that passed since.
+    assert all(later_s - earlier_s in (0, 1) for earlier_s, later_s in pairwise(waits_s)), waits_s
+    assert waits_s[-1] > waits_s[0] >= probed_s
     relay.ask_to_stop()
 
 
@@ -191,17 +208,18 @@ def test_members_are_dismissed_in_a_stream_and_not_in_a_wave(serve: Serve, many_
     relay = serve("[server]\ndrain_s = 20")
     members = [relay.join(f"/rooms/{number % 7}") for number in range(600)]
 
+    begun_s = time.monotonic()
     relay.ask_to_stop()
-    back_ms = []
     for member in members:
         told = RESTART.fullmatch(member.read_goodbye().reason)
         assert told is not None
-        back_ms.append(int(told[1]))
+        # As they go, so they come back: behind drain_s and the end of the process, equally long away.
+        assert int(told[1]) <= 21_500 + 1000 / 500 + 1
         member.close()
     relay.wait_for_end()
 
-    # 600 at 500 a second take 1.2 s, and are spread over as long again, behind the deadline.
-    assert max(back_ms) - min(back_ms) > 1000
+    # The last of them has waited for 599 others, at 500 a second.
+    assert time.monotonic() - begun_s >= 599 / 500
     assert relay.diary.wait_for("stopped", members=600, cut=0)
 
 

@@ -25,6 +25,7 @@ from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
 from roomcast.transport.reports import Reports
 from tests.diary import Diary
+from tests.idle import idle_drain
 from tests.running import Relay, settings
 from tests.wire import Wire
 
@@ -105,7 +106,10 @@ class Entrance:
             address_for_logs=str,
         )
         formats = Formats(self.counters)
-        self._entry = Entry(build_policies(settings("")), self.membership, formats, _NO_LIMITS, page, forwarding)
+        drain = idle_drain(keep_alive, self.counters)
+        self._entry = Entry(
+            build_policies(settings("")), self.membership, formats, _NO_LIMITS, page, forwarding, drain=drain
+        )
 
     def visit(self, address: str, *, is_gone: bool = False) -> Wire:
         """Connect from an address of the test's choice; or have connected, and left before anybody looked."""

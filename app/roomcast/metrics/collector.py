@@ -70,6 +70,7 @@ class RelayCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield all families. Called by prometheus-client for each scrape."""
         yield from self._state()
+        yield from self._drain()
         yield from self._connections()
         yield from self._handshakes()
         yield from self._tls()
@@ -90,6 +91,21 @@ class RelayCollector(Collector):
         yield GaugeMetricFamily("roomcast_ready", "1 while new members are wanted, else 0.", int(self._is_ready()))
         yield GaugeMetricFamily(
             "roomcast_draining", "1 from the request to stop until the end, else 0.", int(self._counters.is_draining)
+        )
+
+    def _drain(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield GaugeMetricFamily(
+            "roomcast_drain_members", "How many members there were when the drain began.", counters.drain_members
+        )
+        yield GaugeMetricFamily(
+            "roomcast_drain_dismissed", "How many of these were told to go so far.", counters.drain_dismissed
+        )
+        yield GaugeMetricFamily("roomcast_drain_gone", "How many of these have gone so far.", counters.drain_gone)
+        yield GaugeMetricFamily(
+            "roomcast_drain_end_timestamp_seconds",
+            "When whoever is left is cut, in seconds since the epoch; 0 while the relay does not drain.",
+            counters.drain_end_s,
         )
 
     def _connections(self) -> Iterator[Metric]:

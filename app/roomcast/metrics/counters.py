@@ -56,6 +56,10 @@ class TransportCounters:
         "deflate_output_bytes",
         "deflated_messages",
         "disconnects",
+        "drain_dismissed",
+        "drain_end_s",
+        "drain_gone",
+        "drain_members",
         "formats",
         "frames_received",
         "frames_sent",
@@ -114,6 +118,10 @@ class TransportCounters:
         # By the setting's name and what was done.
         self.limit_hits = no_hits()
         self.is_draining = False
+        # How many there were when it began; of these, how many were told to go, and how many have gone.
+        self.drain_members = self.drain_dismissed = self.drain_gone = 0
+        # By the clock on the wall; 0 while nothing drains.
+        self.drain_end_s = 0.0
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
         self.tls_expires_s = 0.0
         self.tls_reloads = {"done": 0, "failed": 0}

@@ -1,6 +1,5 @@
 """The relay: everything that one process serves its rooms with, from its settings to its end."""
 
-import random
 import time
 from collections.abc import Callable
 from wsgiref.types import WSGIApplication
@@ -21,6 +20,7 @@ from roomcast.protocol.handshake import Dialect
 from roomcast.relay.room import Room
 from roomcast.server.api import build_access, build_keyring, is_loopback
 from roomcast.server.doors import Door, DoorError, open_door
+from roomcast.server.drain import build_drain
 from roomcast.server.faults import report_faults
 from roomcast.server.files import connections_max
 from roomcast.server.hub import build_hub
@@ -31,7 +31,6 @@ from roomcast.settings import Settings
 from roomcast.transport.admission import Outcome
 from roomcast.transport.answers import Page
 from roomcast.transport.certificate import Certificate
-from roomcast.transport.drain import Drain
 from roomcast.transport.entry import Entry, HandshakeLimits
 from roomcast.transport.formats import Deflation, Formats
 from roomcast.transport.keepalive import KeepAlive
@@ -73,7 +72,7 @@ class Server:
         self._memory = find_memory_limit()
         self.hub = build_hub(settings, self._memory, self._report)
         self.keep_alive = self._build_keep_alive()
-        self._drain = Drain(self.keep_alive, clock=time.monotonic, dice=random.random, drain_s=settings.server.drain_s)
+        self._drain = build_drain(settings, self.keep_alive, self.counters, journal)
         self._certificate = self._read_certificate()
         self._verifier = build_verifier(settings, journal, self.counters)
         self._revocations = Revocations(leeway_s=settings.tokens.leeway_s)
@@ -150,14 +149,11 @@ class Server:
     def run(self) -> None:
         """Serve until asked to stop, then say goodbye to everybody and close both doors."""
         self._stop_asked.wait()
-        self.counters.is_draining = True
-        members = len(self.keep_alive)
-        self._journal.info("draining", members=members, drain_s=self._settings.server.drain_s)
         # The public door stays open, and answers 503: a load balancer that is
         # refused a connection reports an outage, one that is told 503 a restart.
         cut = self._drain.run()
         self.close()
-        self._journal.info("stopped", members=members, cut=cut)
+        self._journal.info("stopped", members=self.counters.drain_members, cut=cut)
 
     def close(self) -> None:
         """Close both doors, and let no clock tick any more. Members are not told: ``run`` has seen to them."""
@@ -246,7 +242,17 @@ class Server:
         formats = Formats(self.counters, deflation)
         tls = None if self._certificate is None else TlsServer(self._certificate)
         authenticator = self._build_authenticator()
-        return Entry(self.admission, membership, formats, handshakes, page, self.forwarding, tls, authenticator)
+        return Entry(
+            self.admission,
+            membership,
+            formats,
+            handshakes,
+            page,
+            self.forwarding,
+            tls,
+            authenticator,
+            drain=self._drain,
+        )
 
     def _build_authenticator(self) -> Authenticator | None:
         if self._verifier is None:

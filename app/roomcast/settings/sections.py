@@ -70,6 +70,8 @@ class ServerSettings(Section):
     """Whether GET / is the chat page."""
     drain_s: Annotated[float, Field(ge=0, le=3600)] = 8.0
     """Seconds over which members are closed when the relay stops."""
+    accept_per_s: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """How many clients a second a node can accept that come back; members are told when by it."""
 
 
 class TlsSettings(Section):

@@ -23,7 +23,7 @@ from roomcast.protocol.json_messages import SUBPROTOCOL
 from roomcast.protocol.request import Request
 from roomcast.transport.admission import Admission, Outcome, Refusal
 from roomcast.transport.answers import Answers, Page
-from roomcast.transport.gate import DRAINING, Gate
+from roomcast.transport.gate import Gate, draining
 from roomcast.transport.introduction import Introduction
 from roomcast.transport.joining import Joining
 from roomcast.transport.membership import Membership
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import _socket
 
     from roomcast.policies.forwarded import Forwarding
+    from roomcast.transport.drain import Drain
     from roomcast.transport.formats import Formats
     from roomcast.transport.tokens import Authenticator
 
@@ -71,6 +72,7 @@ class Entry:
         forwarding: Which proxies are believed when they say for whom they speak.
         tls: With which certificate it is served; without any, in clear.
         authenticator: Asks for tokens; without any, there are none.
+        drain: Asked when those may come back who find it draining.
     """
 
     def __init__(
@@ -83,6 +85,8 @@ class Entry:
         forwarding: Forwarding,
         tls: TlsServer | None = None,
         authenticator: Authenticator | None = None,
+        *,
+        drain: Drain,
     ) -> None:
         self._admission = admission
         self._membership = membership
@@ -96,7 +100,8 @@ class Entry:
         self._streaming = Streaming(membership, is_tls=tls is not None, with_credentials=self._are_cookies_read)
         self._speaks_streams = admission.speaks(event_stream.NAME)
         self._tls = tls
-        self._gate = Gate(admission, membership, self._answers, authenticator)
+        self._gate = Gate(admission, membership, self._answers, authenticator, drain)
+        self._drain = drain
         self._turned_away = 0
 
     def accepted(self, raw: _socket.socket, address: str) -> None:
@@ -240,7 +245,7 @@ class Entry:
             self._answers.show(visitor, _CLIENT)
         elif request.path == _READY_PATH:
             if self._membership.counters.is_draining:
-                raise DRAINING
+                raise draining(self._drain.retry_after_s())
             self._answers.show(visitor, _READY)
         elif self._speaks_streams and event_stream.is_wanted(request):
             self._begin_stream(visitor, request, rest)

@@ -11,18 +11,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roomcast.protocol import event_stream
-from roomcast.transport.admission import RETRY_LATER, Admission, Admitted, Outcome, Refusal, no_place
+from roomcast.transport.admission import Admission, Admitted, Outcome, Refusal, no_place
 
 if TYPE_CHECKING:
     from roomcast.protocol.request import Request
     from roomcast.relay.start import Wish
     from roomcast.transport.answers import Answers
+    from roomcast.transport.drain import Drain
     from roomcast.transport.membership import Membership
     from roomcast.transport.tokens import Authenticator
     from roomcast.transport.visitor import Visitor
 
-DRAINING = Refusal(503, Outcome.DRAINING, "draining: try again", headers=RETRY_LATER)
-"""The answer to all newcomers of a relay that stops."""
+
+def draining(retry_after_s: int) -> Refusal:
+    """Return the answer to all newcomers of a relay that stops."""
+    return Refusal(503, Outcome.DRAINING, "draining: try again", headers=(("Retry-After", str(retry_after_s)),))
 
 
 class Gate:
@@ -33,15 +36,22 @@ class Gate:
         membership: Where members are counted.
         answers: Told of origins that are only reported.
         authenticator: Asks for tokens; without any, there are none.
+        drain: Asked when those may come back who find it draining.
     """
 
     def __init__(
-        self, admission: Admission, membership: Membership, answers: Answers, authenticator: Authenticator | None
+        self,
+        admission: Admission,
+        membership: Membership,
+        answers: Answers,
+        authenticator: Authenticator | None,
+        drain: Drain,
     ) -> None:
         self._admission = admission
         self._membership = membership
         self._answers = answers
         self._authenticator = authenticator
+        self._drain = drain
 
     def admit(self, visitor: Visitor, request: Request, wish: Wish) -> Admitted:
         """Ask everything. It may wait, and not behind the last question. Raises Refusal."""
@@ -76,7 +86,7 @@ class Gate:
 
     def _check_capacity(self, admitted: Admitted, wish: Wish) -> None:
         if self._membership.counters.is_draining:
-            raise DRAINING
+            raise draining(self._drain.line_up())
         limit = self._membership.hub.refusal(admitted.room, admitted.template.rules, wish)
         if limit is not None and limit not in self._membership.reports:
             raise no_place(limit)
