@@ -19,7 +19,6 @@ from roomcast.cli import app
 from roomcast.relay.reasons import Reason
 from roomcast.server import build_policies
 from roomcast.settings import Settings
-from tests.idle import idle_collector
 from tests.processes import command_line, started
 from tests.running import ask
 from tests.wire import get
@@ -117,18 +116,6 @@ def test_roomcast_has_every_command_that_is_named(document: Path) -> None:
     named = set(re.findall(r"(?<!from )\broomcast ([a-z]+)\b", commands_in(document)))
 
     assert named <= commands
-
-
-# The runbook is held against a scrape, line by line, where its alerts are tested.
-@each_of([path for path in DOCUMENTS if path.parent.name != "deploy"])
-def test_scrape_has_every_metric_that_is_named(document: Path) -> None:
-    names = {sample.name for family in idle_collector().collect() for sample in family.samples}
-    families = {family.name for family in idle_collector().collect()}
-
-    # A recorded series is named `level:metric:operation`; it is no metric of ours, and neither is a file.
-    named = set(re.findall(r"(?<![:/\w])roomcast_\w+(?!:)\b", text_of(document)))
-
-    assert named <= names | families
 
 
 @pytest.mark.parametrize("before", ["With one, say what differs:", "until you say otherwise."])
