@@ -62,7 +62,7 @@ IMPURE_BUILTINS: Final = frozenset({"__import__", "breakpoint", "eval", "exec", 
 
 # The last letter of each is in brackets, or this file would hold the word it looks for.
 EXCLUSIONS: Final = re.compile(r"pragma: n[o] |# noq[a]|# type: ignor[e]|# mypy: ignor[e]|coverage: of[f]")
-LOOSE_ENDS: Final = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X])\b|NotImplementedErro[r]|assert Tru[e]\b")
+LOOSE_ENDS: Final = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X])\b|NotImplementedErro[r]|assert Tru[e]\b|^(?:<{7}|>{7}) ")
 # By whatever name: an event that nobody sets, waited for during a fraction of a second, is one, too.
 # (The fake loop's `wait` sets a clock.)
 SLEEPS: Final = re.compile(
