@@ -122,6 +122,13 @@ def has_python27(_: str, __: pytest.Config) -> bool:
     return python27.find() is not None
 
 
+@cache
+def has_image(name: str, _: pytest.Config) -> bool:
+    # Where it is not there yet, the registry may have it.
+    commands = (["docker", "image", "inspect", name], ["docker", "pull", "--quiet", name])
+    return any(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in commands)
+
+
 def may_open(files: str, _: pytest.Config) -> bool:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= int(files)
 
@@ -135,6 +142,7 @@ NEEDS: Final[dict[str, Callable[[str, pytest.Config], bool]]] = {
     "package": has_package_index,
     "ipv6": has_ipv6,
     "files": may_open,
+    "image": has_image,
     "python2.7": has_python27,
 }
 

@@ -1,38 +1,27 @@
 """``docker compose up``: the relay with its chat page, and Prometheus, which sees it."""
 
 import json
-import os
 import secrets
 import urllib.error
 import urllib.parse
 import urllib.request
-import uuid
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
-from tests.container.conftest import ROOT
-from tests.container.engine import Container, docker, eventually
+from tests.container.composition import Composition
+from tests.container.engine import Container, eventually
 
-# 0: a port that the engine chooses. The project's name keeps it apart from one that is really in use.
-PROJECT: Final = f"roomcast-test-{uuid.uuid4().hex[:8]}"
 KEY: Final = secrets.token_hex(32)
-ENVIRONMENT: Final = {**os.environ, "PORT": "0", "ADMIN_PORT": "0", "PROMETHEUS_PORT": "0", "ADMIN_KEY": KEY}
-
-
-def compose(*arguments: str) -> str:
-    file = str(ROOT / "docker-compose.yml")
-    return docker("compose", "--file", file, "--project-name", PROJECT, *arguments, environment=ENVIRONMENT)
+OPEN_FILES: Final = 2_000
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[dict[str, Container]]:
-    try:
-        compose("up", "--detach", "--build", "--quiet-pull")
-        yield {name: Container(compose("ps", "--quiet", name)) for name in ("relay", "prometheus")}
-    finally:
-        compose("down", "--volumes", "--timeout", "10")
+def services(image: str) -> Iterator[dict[str, Container]]:
+    with Composition(RELAY_IMAGE=image, ADMIN_KEY=KEY, OPEN_FILES=str(OPEN_FILES)) as composition:
+        composition.up()
+        yield {name: composition.service(name) for name in ("relay", "prometheus")}
 
 
 def get(url: str, **headers: str) -> bytes:
@@ -63,6 +52,16 @@ def test_dashboard_is_served_and_its_numbers_come_for_the_key(services: dict[str
     assert b"<title>" in page
     assert lines[:3] == [b"retry: 2000\n", b"\n", b"event: stats\n"]
     assert json.loads(lines[3].removeprefix(b"data: "))["is_ready"] is True
+
+
+def test_open_files_are_as_many_as_the_variable_says(services: dict[str, Container]) -> None:
+    relay = services["relay"]
+    relay.wait_until_healthy()
+    metrics = get(f"http://{relay.address(8081)}/metrics").decode()
+
+    assert f"process_max_fds {OPEN_FILES}.0" in metrics
+    # All but those that are kept for what is no connection.
+    assert f"roomcast_connections_limit {OPEN_FILES - 256}.0" in metrics
 
 
 def test_prometheus_sees_the_relay(services: dict[str, Container]) -> None:

@@ -9,6 +9,7 @@ import gevent
 
 from roomcast.logs import Journal, line_for, open_journal
 from roomcast.server.files import raise_file_limit
+from roomcast.server.orphans import reap_orphans
 from roomcast.server.relay import Server
 from roomcast.settings import Loaded, Settings
 from roomcast.transport.listener import UNIX_PREFIX
@@ -30,6 +31,7 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
     """
     settings, log = loaded.settings, loaded.settings.log
     raise_file_limit()
+    reap_orphans()
     journal = open_journal(sys.stdout, level=log.level, form=log.format, is_dev=is_dev)
     server = Server(settings, journal, line_for(sys.stderr, log.format, is_dev=is_dev))
     # Before the doors open: who is told to stop meanwhile should end as from any other signal.
@@ -57,6 +59,7 @@ def _announce(server: Server, journal: Journal, settings: Settings) -> None:
         public=_socket_path(public),
         chat=f"{_base(f'http{s}', public)}/" if settings.server.demo else "",
         rooms=[f"{_base(f'ws{s}', public)}{room.path}" for room in settings.rooms],
+        connections_max=server.counters.connections_limit,
         lag_total_max_bytes=server.hub.budget.limit_bytes,
         private=_socket_path(private),
         metrics=f"{_base('http', private)}/metrics",
