@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tests.bench.apiload import KEY
 
 Configuration = Mapping[str, Mapping[str, object]]
-"""Sections of ``roomcast.toml``; the section ``room`` is the one room template."""
+"""Sections of ``roomcast.toml``; those whose names begin with ``room`` are room templates."""
 
 _ROOM = {"name": "bench", "path": "/rooms/{room}", "members_max": 0}
 
@@ -63,6 +63,12 @@ HERD: Configuration = {
     "room": {**_ROOM, "echo": True, "history_messages": 1000},
 }
 
+# All rooms of one template, and of 999 others, whose series are in each scrape.
+MANY_TEMPLATES: Configuration = {
+    **SERVED,
+    **{f"room {number}": {"name": f"template-{number:03}", "path": f"/{number}/{{room}}"} for number in range(1, 1000)},
+}
+
 LAG_MAX_KIB = 4096
 SEND_BUFFER_KIB = 64
 
@@ -79,8 +85,8 @@ class Entry:
     """For Roomcast alone; the others have no file."""
     is_tls: bool = False
     """Whether the generator speaks TLS."""
-    is_api: bool = False
-    """Whether the generator is apiload, which publishes over HTTP, and not wsload."""
+    generator: str = ""
+    """The module of this folder that makes the load instead of wsload, at the private door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ def _fan_out_over_tls(name: str, title: str, load: str, *, bun: float) -> Figure
 
 def _published(name: str, title: str, load: str, *, at_most_us: float) -> Figure:
     bounds = (Bound("cpu_us_per_message", "roomcast", at_most_us),)
-    return Figure(name, title, (Entry("roomcast", "roomcast", load, PUBLISHED, is_api=True),), bounds)
+    return Figure(name, title, (Entry("roomcast", "roomcast", load, PUBLISHED, generator="apiload"),), bounds)
 
 
 def _alone(name: str, title: str, load: str, configuration: Configuration, *bounds: Bound) -> Figure:
@@ -180,6 +186,19 @@ FIGURES = (
     # 2,500 and 50,000 a second on one core.
     _published("api-publish", "publishing over HTTP, one message a request", "-c 16", at_most_us=400),
     _published("api-batch", "publishing over HTTP, 1,000 messages a request", "-c 2 -b 1000", at_most_us=20),
+    Figure(
+        "scrape-1000",
+        "one scrape of 1,000 templates' series, and a probe meanwhile",
+        tuple(
+            Entry(label, "roomcast", load, MANY_TEMPLATES, generator="scrapeload")
+            for label, load in (("plain", ""), ("gzip", "-z"))
+        ),
+        tuple(
+            Bound(value, label, at_most_us)
+            for label in ("plain", "gzip")
+            for value, at_most_us in (("scrape_p99_us", 50_000), ("scrape_ping_p99_us", 10_000))
+        ),
+    ),
     _with_history("history-one-to-1000", "1 sender → 1,000 members, 1,000 messages kept", "-m 1000 -P 1"),
     _with_history("history-16-all", "16 members, all sending, 1,000 messages kept", "-m 16 -P 16"),
     _alone(

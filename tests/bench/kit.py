@@ -36,10 +36,10 @@ def measure(entry: Entry, seconds: float) -> Sample:
         UnavailableError: If the server cannot run here.
         CalledProcessError: If the generator was refused or cut off.
     """
-    generator = [] if entry.is_api else [str(build("wsload", is_tls=entry.is_tls))]
+    generator = [] if entry.generator else [str(build("wsload", is_tls=entry.is_tls))]
     with running(entry.server, entry.configuration) as server, Watch(server) as watch:
-        if entry.is_api:
-            generator = [sys.executable, "-m", "tests.bench.apiload", "-a", str(server.admin_port)]
+        if entry.generator:
+            generator = [sys.executable, "-m", f"tests.bench.{entry.generator}", "-a", str(server.admin_port)]
         command = ["taskset", "-c", _GENERATOR_CORE, *generator, "-p", str(server.port), "-x", str(server.pid)]
         result = subprocess.run(
             [*command, "-d", str(seconds), *entry.load.split()],

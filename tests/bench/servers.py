@@ -140,7 +140,7 @@ def toml(configuration: Configuration) -> str:
     """Write sections of scalars and lists as TOML, for which JSON's spelling of those will do."""
     lines = []
     for section, values in configuration.items():
-        lines.append("[[rooms]]" if section == "room" else f"[{section}]")
+        lines.append("[[rooms]]" if section.startswith("room") else f"[{section}]")
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import servers
-from tests.bench.figures import BARE, HERD, PUBLISHED, Entry
+from tests.bench.figures import BARE, HERD, MANY_TEMPLATES, PUBLISHED, Entry
 from tests.bench.kit import measure
 from tests.bench.servers import toml
 
@@ -24,10 +24,21 @@ def test_floor_relays_to_every_member(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_relay_is_published_to_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "CACHE", tmp_path)
 
-    sample = measure(Entry("roomcast", "roomcast", "-c 2 -r 2 -b 10", PUBLISHED, is_api=True), seconds=0.2)
+    sample = measure(Entry("roomcast", "roomcast", "-c 2 -r 2 -b 10", PUBLISHED, generator="apiload"), seconds=0.2)
 
     assert sample["published_per_s"] > 0
     assert sample["cpu_us_per_message"] > 0
+
+
+@pytest.mark.parametrize("load", ["", "-z"])
+def test_relay_is_scraped_and_probed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: str) -> None:
+    monkeypatch.setattr(servers, "CACHE", tmp_path)
+
+    sample = measure(Entry("roomcast", "roomcast", load, MANY_TEMPLATES, generator="scrapeload"), seconds=0.2)
+
+    assert sample["scrape_p99_us"] >= sample["scrape_us"] > 0
+    assert sample["scrape_ping_max_us"] >= sample["scrape_ping_p99_us"] > 0
+    assert (sample["scrape_bytes"] < 1_000_000) == bool(load)
 
 
 def test_configuration_is_written_as_toml() -> None:

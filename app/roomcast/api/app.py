@@ -12,8 +12,6 @@ from typing import Any
 
 from falcon import MEDIA_JSON, MEDIA_TEXT, App, HTTPError, HTTPInternalServerError, HTTPNotFound, Request, Response
 from gevent import sleep
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
 from roomcast.api.dashboard import Client, Events, Index
 from roomcast.api.directory import Directory, Terms
@@ -32,6 +30,7 @@ from roomcast.api.publish import Publishing
 from roomcast.api.rates import HolderRates
 from roomcast.api.revocations import Revocations, Revoker
 from roomcast.api.rooms import ListOfRooms, OneRoom
+from roomcast.api.scrape import Metrics
 from roomcast.api.stats import Stats
 from roomcast.api.turns import take_turn
 from roomcast.logs import Journal, fault
@@ -41,10 +40,6 @@ from roomcast.relay.hub import Hub
 
 INDEX = "Roomcast, private door: /metrics for Prometheus, /healthz and /readyz for probes, /openapi.json for the API.\n"
 API = "/api/v1"
-
-# The two forms of a scrape. The older is what anybody gets who names neither.
-_TEXT = "text/plain; version=0.0.4; charset=utf-8"
-_OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +111,6 @@ class Document:
         """Show the document."""
         response.content_type = MEDIA_JSON
         response.text = self._text
-
-    on_head = on_get
-
-
-class Metrics:
-    """``/metrics``: one scrape, in the form that the client prefers.
-
-    prometheus-client can choose a form by itself, but fails on a version that
-    is no number, and answers in whatever version the client has made up.
-    """
-
-    def __init__(self, collector: Collector) -> None:
-        self._collector = collector
-
-    def on_get(self, request: Request, response: Response) -> None:
-        """Read all counters now and write them out."""
-        # Text comes first because the first of two equals wins, as for "*/*".
-        # A client that accepts neither is better served with text than with 406.
-        response.content_type = request.client_prefers((_TEXT, _OPENMETRICS)) or _TEXT
-        encode, _ = choose_encoder(response.content_type)
-        response.data = encode(self._collector)
 
     on_head = on_get
 

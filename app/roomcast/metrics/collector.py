@@ -1,7 +1,7 @@
 """What Prometheus is told: the reader of all counters, the transport's and the rooms'.
 
 ``RelayCollector`` walks plain integers when a scrape asks (``counters.py`` says
-why). It never switches greenlets while it reads, so one scrape is one moment.
+why). It never switches greenlets; who asks it for the next family may have done so.
 
 No gauge here shares a counter's name less ``_total``: in OpenMetrics both would
 be one family, and the whole scrape would be invalid.
@@ -22,12 +22,17 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from roomcast.logs import Journal
+from roomcast.metrics.by_template import ByTemplate
 from roomcast.metrics.counters import TransportCounters
 from roomcast.policies.hits import Action
 from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
+from roomcast.relay.start import Gap
 
+_KINDS = ("text", "binary")
+_REASONS = tuple(map(str, Reason))
+_NO_DROPS = (0,) * len(_REASONS)
 # Opcodes of RFC 6455 that exist; the other ten of the sixteen are refused, not counted.
 _OPCODES = {"continuation": 0, "text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
 
@@ -227,41 +232,42 @@ class RelayCollector(Collector):
             ["limit"],
             {"history_total_max_bytes": histories.forgotten, "rooms_max": rooms.evicted},
         )
-        yield _counter(
-            "roomcast_resumes_total",
+        yield self._count_by_template(
+            "roomcast_resumes",
             "Newcomers that wanted all they had missed: resumed, or what it is that could not be had.",
-            ["template", "outcome"],
-            {
-                (of.name, gap or "resumed"): resumes
-                for of in self._hub.templates.values()
-                for gap, resumes in of.resumes.items()
-            },
+            lambda of: list(of.resumes.values()),
+            "outcome",
+            # In the order of `TemplateCounters.resumes`.
+            ["resumed", *map(str, Gap)],
         )
 
     def _messages(self) -> Iterator[Metric]:
-        templates = self._hub.templates.values()
-        received = {(of.name, "text"): of.received_text for of in templates}
-        received |= {(of.name, "binary"): of.received_binary for of in templates}
-        published = {(of.name, "text"): of.published_text for of in templates}
-        published |= {(of.name, "binary"): of.published_binary for of in templates}
-        dropped = {(of.name, reason.value): of.dropped.get(reason, 0) for of in templates for reason in Reason}
-        yield _counter(
-            "roomcast_messages_received_total", "Messages that members sent.", ["template", "kind"], received
+        yield self._count_by_template(
+            "roomcast_messages_received",
+            "Messages that members sent.",
+            lambda of: (of.received_text, of.received_binary),
+            "kind",
+            _KINDS,
         )
-        yield _counter(
-            "roomcast_messages_published_total", "Messages that came in by the API.", ["template", "kind"], published
+        yield self._count_by_template(
+            "roomcast_messages_published",
+            "Messages that came in by the API.",
+            lambda of: (of.published_text, of.published_binary),
+            "kind",
+            _KINDS,
         )
-        yield _counter(
-            "roomcast_messages_delivered_total",
+        yield self._count_by_template(
+            "roomcast_messages_delivered",
             "Messages taken by the kernel, once for each member they went to.",
-            ["template"],
-            {of.name: of.delivered for of in templates},
+            lambda of: (of.delivered,),
         )
-        yield _counter(
-            "roomcast_messages_dropped_total",
+        # All of them: a laggard that ends for whatever reason has lost what it was owed.
+        yield self._count_by_template(
+            "roomcast_messages_dropped",
             "Messages lost: owed to a member that did not get them, or of one that may send no more.",
-            ["template", "reason"],
-            dropped,
+            lambda of: [of.dropped.get(reason, 0) for reason in Reason] if of.dropped else _NO_DROPS,
+            "reason",
+            _REASONS,
         )
         yield _histogram(
             "roomcast_message_size_bytes", "Size of a message that came in, in bytes.", self._hub.message_sizes
@@ -322,7 +328,17 @@ class RelayCollector(Collector):
         )
 
     def _by_template(self, name: str, text: str, read: Callable[[TemplateCounters], int]) -> Metric:
-        return _gauge(name, text, ["template"], {of.name: read(of) for of in self._hub.templates.values()})
+        return ByTemplate(name, text, "gauge", self._hub.templates.values(), lambda of: (read(of),))
+
+    def _count_by_template(
+        self,
+        name: str,
+        text: str,
+        read: Callable[[TemplateCounters], Sequence[int]],
+        label: str = "",
+        words: Sequence[str] = (),
+    ) -> Metric:
+        return ByTemplate(name, text, "counter", self._hub.templates.values(), read, label, words)
 
 
 _Series = Mapping[str, int] | Mapping[tuple[str, str], int] | Mapping[tuple[str, str, str], int]
