@@ -8,9 +8,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 
 from deploy.grafana.build import COLUMNS, DASHBOARD, SOURCE, build, text
+from tests.deploy.rules import ALERTS
 
 DASHBOARD_JSON = json.loads(DASHBOARD.read_text(encoding="utf-8"))
 PANELS: list[dict[str, Any]] = DASHBOARD_JSON["panels"]
@@ -48,6 +50,21 @@ def test_no_panel_lies_on_another_or_beside_the_grid() -> None:
 def test_panel_says_what_is_normal_and_has_a_unit(panel: dict[str, Any]) -> None:
     assert panel["description"].startswith("Normal: ")
     assert panel["fieldConfig"]["defaults"]["unit"]
+
+
+def numbers(expression: str) -> set[float]:
+    """Return the numbers that stand in an expression."""
+    found: list[promql_parser.Expr] = []
+    promql_parser.walk(promql_parser.parse(expression), found.append)
+    return {part.val for part in found if isinstance(part, promql_parser.NumberLiteral)}
+
+
+@each_panel
+def test_limit_that_a_panel_shows_is_where_an_alert_of_its_rings(panel: dict[str, Any]) -> None:
+    shown = {step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]} - {None}
+    watching = [numbers(alert.expression) for alert in ALERTS if f"{alert.name} (" in panel["description"]]
+
+    assert shown <= set().union(*watching)
 
 
 def test_dashboard_asks_whichever_source_is_chosen() -> None:

@@ -28,8 +28,8 @@ DOCUMENTS = [
     for path in sorted(ROOT.glob(pattern))
     if path.suffix in {".md", ".yml", ".yaml", ".toml", ".tpl"} and path.name != "dashboard.toml"
 ]
-# A recorded series is named `level:metric:operation`, and neither it nor a file is a metric.
-NAME = re.compile(r"(?<![:/\w.-])roomcast_[a-z0-9_]+(?![:\w]|\.(?:py|json|js|toml)\b)")
+# A recorded series is named `level:metric:operation`. No metric is it, nor a file, nor the network of a composition.
+NAME = re.compile(r"(?<![:/\w.-])roomcast_(?!default\b)[a-z0-9_]+(?![:\w]|\.(?:py|json|js|toml)\b)")
 SELECTOR = re.compile(NAME.pattern + r"\{([^{}]*)\}")
 MATCHER = re.compile(r'(\w+)\s*(?:(?:=|!=|=~|!~)\s*"([^"]*)")?')
 

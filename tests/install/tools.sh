@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beyond what is everywhere: a Chromium, promtool, nginx, HAProxy, hadolint, atheris, and clients
+# What the tests need beyond what is everywhere: a Chromium, Prometheus, nginx, HAProxy, hadolint, atheris, and clients
 # that other people wrote. Prints one line for each that it cannot get; the tests that need it are then
 # skipped, as tests/skips.toml says.
 #
@@ -27,23 +27,24 @@ get_chromium() {
     echo "No chromium here: the browser tests will be skipped. On Debian: apt install chromium"
 }
 
-# Debian 12 ships promtool with the whole of Prometheus, and installing that starts it as a service on
-# port 9090, which nobody asked for: take the one program out of the package. That needs no root either.
-get_promtool() {
-    has promtool && return
-    [ -x "$directory/promtool" ] && return
-    has_apt && unpack_promtool && return
-    echo "No promtool here: the tests of metrics and alerts that ask it will be skipped. On Debian: apt install prometheus"
+# To install Debian's Prometheus starts it as a service on port 9090, which nobody asked for: take the programs out
+# of the package. That needs no root either.
+get_of_prometheus() {
+    has "$1" && return
+    [ -x "$directory/$1" ] && return
+    has_apt && unpack_of_prometheus "$1" && return
+    echo "No $1 here: the tests of metrics, alerts and the dashboard that ask it will be skipped. On Debian: apt install prometheus"
 }
 
-unpack_promtool() (
+unpack_of_prometheus() (
+    program=$1
     target=$(cd "$directory" && pwd) && scratch=$(mktemp -d) || exit
     trap 'rm -rf "$scratch"' EXIT
-    # From Debian 13 on it is a package of its own.
+    # From Debian 13 on promtool is a package of its own.
     package=prometheus
-    if knows promtool; then package=promtool; fi
+    if knows "$program"; then package=$program; fi
     cd "$scratch" && chmod 755 . && apt download "$package" &&
-        dpkg-deb --extract "$package"_*.deb . && mv usr/bin/promtool "$target/promtool"
+        dpkg-deb --extract "$package"_*.deb . && mv "usr/bin/$program" "$target/$program"
 )
 
 # These two would become services as well, one of them on port 80. Out of their packages, beside the libraries
@@ -132,7 +133,8 @@ unpack_witnesses() (
 )
 
 get_chromium
-get_promtool
+get_of_prometheus promtool
+get_of_prometheus prometheus
 get_proxy nginx
 get_proxy haproxy
 get_language npm npm
