@@ -37,8 +37,10 @@ from websockets.typing import Subprotocol
 
 PROTOCOL = Subprotocol("roomcast.json")
 # Drawn between nothing and a longest wait that doubles: thousands who were cut off at once come back spread out.
-# What a relay asks for comes on top, up to the third: a wrong number must not keep anybody away for days.
-FIRST_WAIT_S, WAIT_MAX_S, WAIT_TOLD_MAX_S = 1.0, 30.0, 300.0
+# What a relay asks for comes first, up to the third: a wrong number must not keep anybody away for days.
+FIRST_WAIT_S, WAIT_MAX_S, WAIT_TOLD_MAX_S = 1.0, 30.0, 3600.0
+# Who is dismissed is told its own place in a stream of those who come back, and is at most so much late.
+PLACE_S = 0.1
 # Only a connection that lasted so long is a success: a relay may accept, and close at once.
 STEADY_S = 5.0
 # Beyond, nothing is kept until somebody iterates: the relay is read for answers only, or takes us for a slow reader.
@@ -121,7 +123,8 @@ class Room:
         self._gap = ""
         self._connection: ClientConnection | None = None
         self._shown_token = ""
-        self._failures, self._told_s, self._steady_at = 0, 0.0, math.inf
+        self._failures, self._steady_at = 0, math.inf
+        self._told_s, self._is_our_time = 0.0, False
         # All up to this offset was heard, or is our own and acknowledged; up to head, the relay replays.
         self._epoch, self._offset, self._head = "", 0, 0
         # Who we have been: each connection makes us another member.
@@ -184,19 +187,24 @@ class Room:
         ended = EndedError("the room was left")
         try:
             while True:
-                self._told_s, self._steady_at = 0.0, math.inf
+                self._told_s, self._is_our_time, self._steady_at = 0.0, False, math.inf
                 await self._visit()
                 if self._clock() >= self._steady_at:
                     self._failures = 0
-                longest_s = min(WAIT_MAX_S, FIRST_WAIT_S * 2 ** min(self._failures, 16))
-                self._failures += 1
-                await self._sleep(min(self._told_s, WAIT_TOLD_MAX_S) + self._roll(0.0, longest_s))
+                await self._sleep(self._wait_s())
         except Exception as error:
             # Whatever it is, whoever iterates must not wait for ever.
             ended = error if isinstance(error, EndedError) else EndedError(f"{type(error).__name__}: {error}")
             self._events.put_nowait(ended)
         finally:
             self._fail(list(self._pending), ended)
+
+    def _wait_s(self) -> float:
+        longest_s = min(WAIT_MAX_S, FIRST_WAIT_S * 2 ** min(self._failures, 16))
+        self._failures += 1
+        told_s = min(self._told_s, WAIT_TOLD_MAX_S)
+        # A relay that lets in and dismisses over and over gives places that are not worth much.
+        return told_s + self._roll(0.0, PLACE_S if self._is_our_time and told_s >= longest_s else longest_s)
 
     async def _visit(self) -> None:
         """Be in the room until the connection ends, or raise EndedError if there is no point in coming back."""
@@ -319,7 +327,7 @@ class Room:
         # A token that has expired is a reason to come back, for whoever can get another.
         if wait_ms is None and not (said["reason"] == "token_expired" and self._token):
             raise EndedError(f"{said['reason']} {said['code']}")
-        self._told_s = (wait_ms or 0) / 1000
+        self._told_s, self._is_our_time = (wait_ms or 0) / 1000, True
 
     def _settle(self, replayed: int, connection: ClientConnection) -> None:
         """Give up what was sent before this connection, once all is replayed and it was not among it."""

@@ -97,8 +97,9 @@ def test_event_that_is_longer_is_given_up(desk: BrowserContext, stand_in: StandI
 def test_stream_that_ends_is_asked_for_again_from_its_last_event(desk: BrowserContext, stand_in: StandIn) -> None:
     page = follow(desk, stand_in, (200, {}, "retry: 3000\nid: k7:1\ndata: 1\n\n"), (200, {}, "data: 2\n\n"))
 
-    assert wait_s(page) == 3.0
-    page.clock.run_for(3_000)
+    # What is drawn comes on top: a stream says the same to all who read it.
+    assert wait_s(page) == 3.5
+    page.clock.run_for(3_500)
 
     assert [event["data"] for event in events(page, 2)] == ["1", "2"]
     assert "Last-Event-ID" not in stand_in.asked[0]
@@ -106,8 +107,22 @@ def test_stream_that_ends_is_asked_for_again_from_its_last_event(desk: BrowserCo
     assert stand_in.asked[0]["Accept"] == "text/event-stream"
 
 
+def test_stream_that_says_goodbye_is_asked_for_again_when_it_said_and_not_waited_for_as_long_once_more(
+    desk: BrowserContext, stand_in: StandIn
+) -> None:
+    goodbye = 'retry: 7000\nevent: goodbye\ndata: {"reason":"restart","code":1012,"reconnect_after_ms":7000}\n\n'
+    page = follow(
+        desk, stand_in, (200, {}, f"retry: 2000\n\n{goodbye}"), (503, {}, "away"), (200, {}, "data: here\n\n")
+    )
+
+    assert wait_s(page) == pytest.approx(7.05)
+    page.clock.run_for(7_050)
+    page.wait_for_function("told.at(-1)[1] === 'waiting' && told.at(-1)[2].reason === 'refused'")
+    assert wait_s(page) == 1.0
+
+
 @pytest.mark.parametrize(
-    ("status", "headers", "expected_s"), [(503, {"Retry-After": "5"}, 5.0), (429, {}, 0.5), (500, {}, 0.5)]
+    ("status", "headers", "expected_s"), [(503, {"Retry-After": "5"}, 5.5), (429, {}, 0.5), (500, {}, 0.5)]
 )
 def test_refusal_for_now_is_waited_out(
     desk: BrowserContext, stand_in: StandIn, status: int, headers: dict[str, str], expected_s: float

@@ -59,9 +59,9 @@ def test_refusal_is_one_line_that_moves_no_cursor(line: str, shown: str) -> None
 
 @pytest.mark.parametrize(
     ("said", "wait_s"),
-    [("3", 3), ("0", 0), ("86400", 30), ("Wed, 21 Oct 2026 07:28:00 GMT", 0), ("-1", 0), ("", 0)],
+    [("3", 3), ("0", 0), ("3600", 3600), ("86400", 3600), ("Wed, 21 Oct 2026 07:28:00 GMT", 0), ("-1", 0), ("", 0)],
 )
-def test_wait_that_a_refusal_asks_for_is_half_a_minute_at_most(said: str, wait_s: float) -> None:
+def test_wait_that_a_refusal_asks_for_is_an_hour_at_most(said: str, wait_s: float) -> None:
     with scripted(refusal("503 Service Unavailable", "full", f"Retry-After: {said}")) as door:
         connection = Door.at(door.url).connect(silence_max_s=20)
         connection.request("GET", "/")

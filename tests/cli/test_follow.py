@@ -6,8 +6,8 @@ from itertools import islice
 
 import pytest
 
-from roomcast.cli.door import Door
-from roomcast.cli.follow import EVENT_MAX_BYTES, STEADY_S, EndedError, Follower, Wishes
+from roomcast.cli.door import WAIT_TOLD_MAX_S, Door
+from roomcast.cli.follow import EVENT_MAX_BYTES, PLACE_S, STEADY_S, EndedError, Follower, Wishes
 from roomcast.cli.sse import Event
 from tests.cli.scripted import STREAM, refusal, scripted
 from tests.cutting import cutting_proxy
@@ -144,7 +144,8 @@ def test_relay_that_says_not_to_wait_is_waited_for_nevertheless() -> None:
         following = Following(door.url)
         following.events(2)
 
-    assert following.waits_s == [0.5, 1]
+    # What a `retry` says in a goodbye, it says for that time only.
+    assert following.waits_s == [1, 2]
 
 
 def test_answer_that_is_no_stream_of_events_is_the_end() -> None:
@@ -197,27 +198,47 @@ def test_relay_that_is_gone_is_waited_for_longer_each_time_and_half_a_minute_at_
     assert waits_s == [2, 4, 8, 16, 30, 30, 30]
 
 
+def goodbye(wait_ms: str) -> bytes:
+    told = (
+        f'retry: {wait_ms}\nevent: goodbye\ndata: {{"reason":"restart","code":1012,"reconnect_after_ms":{wait_ms}}}\n\n'
+    )
+    return told.encode()
+
+
 def test_goodbye_says_when_to_come_back() -> None:
-    goodbye = b'event: goodbye\ndata: {"reason":"restart","code":1012,"reconnect_after_ms":1200}\n\n'
-    with scripted(FIRST + goodbye, SECOND) as door:
+    with scripted(FIRST + goodbye("12000"), SECOND) as door:
         following = Following(door.url)
 
         assert [event.data for event in following.events(2)] == ["a", "b"]
 
-    # And half of what `retry` says: not all who are told the same come at once.
-    assert following.waits_s == [1.2 + 1]
-    assert following.said == ["closed: restart 1012; again in 2.2 s"]
+    # No sooner, and hardly later: it is a place of our own, among all who come back.
+    assert following.waits_s == [12 + 0.5 * PLACE_S]
+    assert following.said == ["closed: restart 1012; again in 12.1 s"]
     assert door.asked[1].headers["last-event-id"] == "k7c2m9qa:41"
+
+
+def test_relay_that_is_not_there_at_the_time_that_it_told_is_asked_less_each_time() -> None:
+    away = refusal("503 Service Unavailable", "away")
+    with scripted(FIRST + goodbye("12000"), away, away, SECOND) as door:
+        following = Following(door.url)
+        following.events(2)
+
+    # From then on as ever: half of 4 s, and of 8.
+    assert following.waits_s == [12 + 0.5 * PLACE_S, 2, 4]
+
+
+def test_places_that_are_given_over_and_over_are_not_worth_much() -> None:
+    with scripted(*[FIRST + goodbye("2000")] * 3, SECOND) as door:
+        following = Following(door.url)
+        following.events(4)
+
+    assert following.waits_s == [2 + 0.5 * PLACE_S, 2 + 2, 2 + 4]
 
 
 @pytest.mark.parametrize(
     ("wait_ms", "wait_s"),
     [
         ("-1", 0),
-        ("1000000000", 300),
-        ("9" * 400, 300),
-        ("1e308", 300),
-        ("1e999", 300),
         ("1200.5", 1.2005),
         # At its own pace.
         ("NaN", 0),
@@ -227,12 +248,20 @@ def test_goodbye_says_when_to_come_back() -> None:
     ],
 )
 def test_goodbye_that_says_nonsense_is_not_obeyed(wait_ms: str, wait_s: float) -> None:
-    goodbye = f'event: goodbye\ndata: {{"reason":"restart","code":1012,"reconnect_after_ms":{wait_ms}}}\n\n'
-    with scripted(FIRST + goodbye.encode(), SECOND) as door:
+    with scripted(FIRST + goodbye(wait_ms), SECOND) as door:
         following = Following(door.url)
         following.events(2)
 
     assert following.waits_s == [wait_s + 1]
+
+
+@pytest.mark.parametrize("wait_ms", ["1000000000", "9" * 400, "1e308", "1e999"])
+def test_goodbye_keeps_nobody_away_for_days(wait_ms: str) -> None:
+    with scripted(FIRST + goodbye(wait_ms), SECOND) as door:
+        following = Following(door.url)
+        following.events(2)
+
+    assert following.waits_s == [WAIT_TOLD_MAX_S + 0.5 * PLACE_S]
 
 
 @pytest.mark.parametrize("after", [',"reconnect_after_ms":null', ""])

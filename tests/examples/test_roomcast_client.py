@@ -15,6 +15,7 @@ import pytest
 from examples.roomcast_client import (
     EVENTS_MAX,
     FIRST_WAIT_S,
+    PLACE_S,
     STEADY_S,
     WAIT_TOLD_MAX_S,
     EndedError,
@@ -393,6 +394,65 @@ def test_refusal_says_how_long_to_wait_at_least(serve: Serve, told: str, wait_s:
         assert waits.waits_s[0] == wait_s
 
     run(scenario())
+
+
+@asynccontextmanager
+async def dismissed(relay: Relay, told_ms: int | None, **options: Any) -> AsyncIterator[Room]:
+    """Be in the room, and be sent away with this time to come back."""
+    async with Room(f"ws://{address_of(relay)}{PATH}", **options) as room:
+        await room.publish("ready")
+        [member] = relay.call(lambda: list(relay.server.keep_alive))
+        relay.call(lambda: member.dismiss(Reason.RESTART, retry_after_ms=told_ms))
+        yield room
+
+
+@pytest.mark.parametrize(
+    ("told_ms", "wait_s"),
+    [
+        # A place of our own: no sooner, and hardly later.
+        (12_000, 12 + PLACE_S),
+        (1000, 1 + PLACE_S),
+        (10**9, WAIT_TOLD_MAX_S + PLACE_S),
+        # None that is worth anything: the wait that is drawn is longer, and comes on top.
+        (999, 0.999 + FIRST_WAIT_S),
+        (0, FIRST_WAIT_S),
+        (None, FIRST_WAIT_S),
+    ],
+)
+def test_who_is_dismissed_comes_back_when_it_is_told(serve: Serve, told_ms: int | None, wait_s: float) -> None:
+    relay, waits = serve(KEEPING), Waits()
+
+    async def scenario() -> None:
+        async with dismissed(relay, told_ms, **waits.options) as room:
+            while not waits.waits_s:
+                await asyncio.sleep(0)
+            await room.publish("here again")
+
+    run(scenario())
+    assert waits.waits_s == [wait_s]
+
+
+def test_relay_that_is_not_there_at_the_time_that_it_told_is_waited_for_longer_each_time(serve: Serve) -> None:
+    first, second, waits = serve(KEEPING), serve(KEEPING), Waits()
+
+    async def scenario() -> None:
+        async with (
+            CuttingProxy(first.address) as proxy,
+            Room(f"ws://{proxy.address}{PATH}", **waits.options) as room,
+        ):
+            await room.publish("ready")
+            proxy.target = "127.0.0.1", 1
+            first.ask_to_stop()
+            while len(waits.waits_s) < 3:
+                await asyncio.sleep(0)
+            proxy.target = second.address
+            await room.publish("here again")
+
+    run(scenario())
+    told_s, *drawn_s = waits.waits_s
+    # drain_s, the end of the process, and one place.
+    assert 1 < told_s <= 1 + 1.5 + 1 / 500 + PLACE_S + 0.001
+    assert drawn_s[:2] == [2, 4]
 
 
 def fill(relay: Relay, messages: int) -> list[str]:

@@ -16,8 +16,10 @@ from roomcast.cli.escaping import printable
 # Of a refusal, as much as a relay's own line may have.
 _ANSWER_MAX_BYTES = 2000
 
-# However long a relay says that it will take, it is asked again after this.
+# Of waits that nobody has asked for, the longest.
 WAIT_MAX_S = 30.0
+# What a relay asks for is obeyed, up to here: a wrong number must not keep anybody away for days.
+WAIT_TOLD_MAX_S = 3600.0
 
 # These may be different next time. Any other refusal is about the request, which will be the same.
 COME_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -82,7 +84,7 @@ def retry_after_s(answer: HTTPResponse) -> float:
     """Return how long a refusal wants us to wait; 0.0 where it does not say."""
     value = answer.headers.get("Retry-After", "")
     # It may be a date, too; no relay sends one.
-    return min(float(value), WAIT_MAX_S) if value.isdecimal() and value.isascii() else 0.0
+    return min(float(value), WAIT_TOLD_MAX_S) if value.isdecimal() and value.isascii() else 0.0
 
 
 def in_words(error: Exception) -> str:

@@ -16,7 +16,16 @@ from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlencode
 
-from roomcast.cli.door import COME_AGAIN, UNREACHABLE, WAIT_MAX_S, Door, in_words, line_of, retry_after_s
+from roomcast.cli.door import (
+    COME_AGAIN,
+    UNREACHABLE,
+    WAIT_MAX_S,
+    WAIT_TOLD_MAX_S,
+    Door,
+    in_words,
+    line_of,
+    retry_after_s,
+)
 from roomcast.cli.sse import Event, SseDecoder, SseError
 
 # As long as a relay may take for a comment that keeps the connection alive: ping_interval_s is 25 by default.
@@ -29,8 +38,8 @@ EVENT_MAX_BYTES = 64 << 20
 FIRST_WAIT_S = 1.0
 # Only a connection that lasted so long is a success, and waits begin anew: a relay may answer, and close at once.
 STEADY_S = 5.0
-# What a relay asks for in its goodbye is obeyed, up to here: a wrong number must not keep anybody away for days.
-WAIT_TOLD_MAX_S = 300.0
+# Who is dismissed is told its own place in a stream of those who come back, and is at most so much late.
+PLACE_S = 0.1
 
 OK = 200
 EVENT_STREAM = "text/event-stream"
@@ -43,10 +52,12 @@ class EndedError(Exception):
 class _ComeBack(Exception):
     """This connection is over, and the next may be better."""
 
-    def __init__(self, why: str, told_s: float = 0.0) -> None:
+    def __init__(self, why: str, told_s: float = 0.0, *, has_place: bool = False) -> None:
         super().__init__(why)
         self.told_s = told_s
         """How long the relay wants us to stay away at least."""
+        self.has_place = has_place
+        """Whether that time is our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,7 @@ class Follower:
             try:
                 yield from self._over_one_connection()
             except _ComeBack as over:
-                self._pause(str(over), over.told_s)
+                self._pause(str(over), over.told_s, has_place=over.has_place)
             except SseError as error:
                 # The same position would bring the same event.
                 raise EndedError(str(error)) from error
@@ -127,12 +138,14 @@ class Follower:
                     raise EndedError(f"{self._door.address}: {in_words(error)}") from error
                 self._pause(in_words(error))
 
-    def _pause(self, why: str, told_s: float = 0.0) -> None:
+    def _pause(self, why: str, told_s: float = 0.0, *, has_place: bool = False) -> None:
         if self._steady_at is not None and self._clock() >= self._steady_at:
             self._failures = 0
         self._steady_at = None
-        # On top of what the relay says: it may say the same to all whom it closes.
-        wait_s = told_s + self._roll() * min(WAIT_MAX_S, self._first_wait_s * 2**self._failures)
+        longest_s = min(WAIT_MAX_S, self._first_wait_s * 2**self._failures)
+        # On top of what the relay says, which may be the same to all whom it refuses. To all whom it dismisses
+        # it is not; but one that lets in and dismisses over and over gives places that are not worth much.
+        wait_s = told_s + self._roll() * (PLACE_S if has_place and told_s >= longest_s else longest_s)
         # More would only make a large number larger.
         self._failures = min(self._failures + 1, 16)
         self._say(f"{why}; again in {wait_s:.1f} s")
@@ -152,9 +165,11 @@ class Follower:
         decoder = SseDecoder(line_max_bytes=self._event_max_bytes, event_max_bytes=self._event_max_bytes)
         while data := answer.read1(READ_BYTES):
             for event in decoder.receive(data):
-                self._keep_place(decoder)
                 if event.type == "goodbye":
+                    # Its `retry` is for once, and said again in there.
+                    self._last_id = decoder.last_id or self._last_id
                     _part(event)
+                self._keep_place(decoder)
                 yield event
             self._keep_place(decoder)
 
@@ -188,7 +203,7 @@ def _part(event: Event) -> None:
     wait_ms = goodbye.get("reconnect_after_ms")
     if wait_ms is None:
         raise EndedError(f"closed for good: {why}")
-    raise _ComeBack(f"closed: {why}", _wait_told_s(wait_ms))
+    raise _ComeBack(f"closed: {why}", _wait_told_s(wait_ms), has_place=True)
 
 
 def _wait_told_s(wait_ms: object) -> float:

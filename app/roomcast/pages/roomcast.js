@@ -34,8 +34,10 @@ globalThis.Roomcast = (() => {
   // Waits are drawn between nothing and a longest that doubles up to this ("full jitter"): of ten
   // thousand who were thrown out at once, each second brings as many back as the one before.
   const WAIT_FIRST_MS = 1_000, WAIT_LONGEST_MS = 30_000;
-  // What a relay asks for is obeyed, up to here: a wrong number must not keep a page away for days.
-  const WAIT_TOLD_LONGEST_MS = 300_000;
+  // What a relay asks for comes first, up to here: a wrong number must not keep a page away for days.
+  const WAIT_TOLD_LONGEST_MS = 3_600_000;
+  // Who is dismissed is told its own place in a stream of those who come back, and is at most so much late.
+  const PLACE_MS = 100;
   // Only a connection that lasted this long is a success, after which waits begin anew. A relay
   // that accepts and closes at once would otherwise be asked once a second for ever.
   const STEADY_MS = 5_000;
@@ -71,13 +73,14 @@ globalThis.Roomcast = (() => {
     #failures = 0;
     #openedAt = 0;
     #timer = 0;
+    #notBefore = 0;
     state = "connecting";
 
     constructor(url, options) {
       this.url = new URL(url, globalThis.location?.href);
       this.options = options;
-      // A network is back. Whatever the wait was for, it need not be waited for.
-      this.hurry = () => this.state === "waiting" && this.#connect();
+      // A network is back: whatever was waited for, it need not be, but for what the relay has asked for.
+      this.hurry = () => this.state === "waiting" && performance.now() >= this.#notBefore && this.#connect();
       globalThis.addEventListener?.("online", this.hurry);
       // Callers first get the object that their callbacks will speak of.
       queueMicrotask(() => this.state === "connecting" && this.#connect());
@@ -109,13 +112,16 @@ globalThis.Roomcast = (() => {
       this.say("open", detail);
     }
 
-    // Comes back after what it was told, or later: whoever fails again and again waits ever longer.
-    wait(told_ms, detail) {
+    // Comes back after what it was told, never sooner. What is drawn comes on top, and is ever more for whoever fails
+    // again and again; for who has a place of its own, next to nothing, as long as the wait for it is the longer one.
+    wait(told_ms, detail, hasPlace = false) {
       this.drop();
       if (this.#openedAt && performance.now() - this.#openedAt > STEADY_MS) this.#failures = 0;
       this.#openedAt = 0;
-      const drawn_ms = Math.random() * Math.min(WAIT_LONGEST_MS, WAIT_FIRST_MS * 2 ** this.#failures++);
-      const delay_ms = Math.max(drawn_ms, Math.min(told_ms ?? 0, WAIT_TOLD_LONGEST_MS));
+      const longest_ms = Math.min(WAIT_LONGEST_MS, WAIT_FIRST_MS * 2 ** this.#failures++);
+      const least_ms = Math.min(told_ms ?? 0, WAIT_TOLD_LONGEST_MS);
+      const delay_ms = least_ms + Math.random() * (hasPlace && least_ms >= longest_ms ? PLACE_MS : longest_ms);
+      this.#notBefore = performance.now() + least_ms;
       this.#timer = setTimeout(() => this.#connect(), delay_ms);
       this.say("waiting", { ...detail, delay_ms });
     }
@@ -236,7 +242,7 @@ globalThis.Roomcast = (() => {
       if (goodbye.code === 4401 && typeof this.options.token === "function") return this.#renew(detail);
       if (goodbye.reconnect_after_ms === null || (code >= 4400 && code <= 4499)) return this.end(detail);
       const told = /\bretry_after_ms=(\d+)/.exec(reason);
-      return this.wait(goodbye.reconnect_after_ms ?? (told ? Number(told[1]) : 0), detail);
+      return this.wait(goodbye.reconnect_after_ms ?? (told ? Number(told[1]) : 0), detail, true);
     }
 
     // Comes back with a newer token. Without one it ends, if the relay has closed already.
@@ -388,6 +394,7 @@ globalThis.Roomcast = (() => {
     #silence = 0;
     #lastId = "";
     #told_ms = 0;
+    #hasPlace = false;
 
     async open() {
       const abort = (this.#abort = new AbortController());
@@ -398,10 +405,17 @@ globalThis.Roomcast = (() => {
         if (!answer.ok) return void (await this.#refused(answer));
         this.opened({});
         await this.#read(answer.body.pipeThrough(new TextDecoderStream()).getReader());
-        if (!abort.signal.aborted) this.wait(this.#told_ms, { reason: "the stream ended" });
+        if (!abort.signal.aborted) this.#comeBack({ reason: "the stream ended" });
       } catch (error) {
-        if (!abort.signal.aborted) this.wait(this.#told_ms, { reason: "gone", detail: String(error.message) });
+        if (!abort.signal.aborted) this.#comeBack({ reason: "gone", detail: String(error.message) });
       }
+    }
+
+    #comeBack(detail) {
+      const [told_ms, hasPlace] = [this.#told_ms, this.#hasPlace];
+      // A place is taken once. If nobody is there by then, it is not waited for as long again.
+      if (hasPlace) [this.#told_ms, this.#hasPlace] = [0, false];
+      this.wait(told_ms, detail, hasPlace);
     }
 
     async #headers() {
@@ -441,6 +455,7 @@ globalThis.Roomcast = (() => {
       if (line === "") {
         const { type, data } = this.#event;
         this.#event = this.#begun();
+        this.#hasPlace ||= type === "goodbye";
         if (data.length) this.options.onEvent?.({ type: type || "message", data: data.join("\n"), id: this.#lastId });
         return;
       }
