@@ -97,7 +97,7 @@ def started(
     *assignments: str, config: Path | None = None, files_max: int | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a relay on any free ports, whatever becomes of it; its log is JSON unless it is told otherwise."""
-    options = ("server.port=0", "admin.port=0", "log.format=json", *assignments)
+    options = ("server.port=0", "admin.port=0", "admin.canary_interval_s=0", "log.format=json", *assignments)
     arguments = [part for assignment in options for part in ("--set", assignment)]
     if config is not None:
         arguments += ["--config", str(config)]

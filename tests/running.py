@@ -56,7 +56,7 @@ _LAST = -2
 # newcomer's first may come at once.
 _OURS: dict[str, dict[str, Any]] = {
     "server": {"port": 0, "drain_s": 0},
-    "admin": {"port": 0},
+    "admin": {"port": 0, "canary_interval_s": 0},
     "limits": {"ping_interval_s": 0},
 }
 

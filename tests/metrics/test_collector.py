@@ -58,6 +58,9 @@ def test_every_family_that_users_were_promised_is_there() -> None:
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
 
     assert names >= {
+        "roomcast_canary_runs_total",
+        "roomcast_canary_round_trip_seconds",
+        "roomcast_canary_last_success_timestamp_seconds",
         "roomcast_connections",
         "roomcast_connections_limit",
         "roomcast_connection_duration_seconds",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.history import DUE_AT_ONCE, ROOM_BYTES, SLACK_S, Histories
 from roomcast.relay.message import Kind
 from roomcast.relay.reasons import Reason
@@ -11,7 +12,8 @@ from roomcast.relay.room import Room
 from roomcast.relay.rooms import RoomLimitError
 from roomcast.relay.rules import RoomRules
 from roomcast.relay.start import Gap, Position, Start, Wish
-from tests.relay.driven_relay import EPOCH, Relay
+from tests.relay.driven_relay import ANGLES, EPOCH, Relay
+from tests.relay.fake_wire import ROOMY, FakeMember
 
 KEEPS: dict[str, Any] = {"history_messages": 100}
 RULES = RoomRules(history_messages=100)
@@ -244,3 +246,42 @@ def test_what_has_grown_too_old_is_told_nobody_though_it_was_not_forgotten_yet(r
 
     assert room.log.first <= room.log.head
     assert begun == room.at
+
+
+# --- rooms of the relay's own
+
+
+def test_room_of_the_relay_s_own_carries_messages_and_is_in_no_list_and_no_count(relay: Relay) -> None:
+    counters = TemplateCounters("own")
+    room = relay.hub.rooms.open_aside("/-/own", RoomRules(echo=True), counters)
+    member = FakeMember(ANGLES, ROOMY)
+    room.join(member)
+
+    relay.hub.publish(room, Kind.TEXT, b"hello", member)
+    relay.loop.end_turn()
+
+    assert bytes(member.taken) == b"<hello>"
+    assert (relay.hub.rooms, relay.counters.rooms, counters.members) == ({}, 0, 1)
+    relay.hub.part(room, member, Reason.PEER)
+    assert relay.hub.rooms.find("/-/own") is room
+
+
+def test_room_of_the_relay_s_own_that_is_opened_anew_begins_with_nobody(relay: Relay) -> None:
+    rooms, counters = relay.hub.rooms, TemplateCounters("own")
+    first = rooms.open_aside("/-/own", RULES, counters)
+    first.join(FakeMember(ANGLES, ROOMY))
+
+    second = rooms.open_aside("/-/own", RULES, counters)
+
+    assert rooms.find("/-/own") is second
+    assert second.member_count == 0
+
+
+def test_limit_of_rooms_keeps_no_room_of_the_relay_s_own_out_and_counts_none() -> None:
+    relay = Relay(rooms_max=1)
+    relay.hub.rooms.open_aside("/-/own", RULES, TemplateCounters("own"))
+
+    room, _ = relay.join("/rooms/a")
+
+    assert relay.hub.rooms.find("/rooms/a") is room
+    assert relay.hub.rooms.refusal("/rooms/b", RULES) == "rooms_max"

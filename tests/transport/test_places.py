@@ -36,6 +36,21 @@ def claim(there: Places, address: str) -> str | None:
     return refusal.limit if refusal is not None else None
 
 
+def test_last_place_is_no_spare_one() -> None:
+    for there in (places(connections_max=2), places(handshakes_max=2)):
+        before = there.has_spare()
+        claim(there, ADA)
+
+        assert (before, there.has_spare()) == (True, False)
+
+
+def test_places_without_a_limit_are_always_to_spare() -> None:
+    there = places()
+    claim(there, ADA)
+
+    assert there.has_spare()
+
+
 @pytest.mark.parametrize(
     ("there", "limit"),
     [

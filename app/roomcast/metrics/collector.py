@@ -88,6 +88,7 @@ class RelayCollector(Collector):
         yield from self._compression()
         yield from self._api()
         yield from self._loop()
+        yield from self._canary()
         yield from self._process.collect()
 
     def _state(self) -> Iterator[Metric]:
@@ -312,6 +313,25 @@ class RelayCollector(Collector):
             "Requests of the API, by what they were answered.",
             ["method", "route", "status"],
             self._api_requests,
+        )
+
+    def _canary(self) -> Iterator[Metric]:
+        canary = self._counters.canary
+        yield _counter(
+            "roomcast_canary_runs_total",
+            "Rounds of the canary, which enters by the public door as a client does, by how each ended.",
+            ["outcome"],
+            canary.runs,
+        )
+        yield _histogram(
+            "roomcast_canary_round_trip_seconds",
+            "From the canary's message to its return through its room, in seconds.",
+            canary.round_trip,
+        )
+        yield GaugeMetricFamily(
+            "roomcast_canary_last_success_timestamp_seconds",
+            "When the canary's message last came back, in seconds since the epoch; 0: never.",
+            canary.succeeded_s,
         )
 
     def _loop(self) -> Iterator[Metric]:

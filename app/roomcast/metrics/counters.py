@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Protocol
 
+from roomcast.metrics.canary import CanaryCounters
 from roomcast.metrics.origins import RefusedOrigins
 from roomcast.policies.grants import TokenFault
 from roomcast.policies.hits import no_hits
@@ -49,6 +50,7 @@ class TransportCounters:
     """
 
     __slots__ = (
+        "canary",
         "connection_duration",
         "connections",
         "connections_limit",
@@ -122,6 +124,7 @@ class TransportCounters:
         self.drain_members = self.drain_dismissed = self.drain_gone = 0
         # By the clock on the wall; 0 while nothing drains.
         self.drain_end_s = 0.0
+        self.canary = CanaryCounters()
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
         self.tls_expires_s = 0.0
         self.tls_reloads = {"done": 0, "failed": 0}

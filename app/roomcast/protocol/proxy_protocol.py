@@ -46,6 +46,8 @@ _PORT_MAX = 65_535
 # Signature, version and command, family and protocol, length of what follows.
 _FIXED_BYTES = 16
 _LOCAL, _PROXY = 0x20, 0x21
+LOCAL_HEADER = SIGNATURE + bytes((_LOCAL, 0, 0, 0))
+"""What one sends who speaks for itself, as a health check does: of version 2, and without addresses."""
 # By family and protocol: how long an address is, and how long all of them.
 _TCP = {0x11: (4, 12), 0x21: (16, 36)}
 _FAMILIES, _PROTOCOLS = range(4), range(3)

@@ -150,7 +150,7 @@ class Flushing:
             self._rooms.relieve()
         if not room.member_count:
             self._rooms.settle(room)
-        if room.at < room.log.head and self._rooms.get(room.name) is room:
+        if room.at < room.log.head and self._rooms.find(room.name) is room:
             self._line_up(room)
         return now
 

@@ -252,6 +252,7 @@ class Hub:
 
     def deliver(self, message: Message) -> None:
         """Take a message from the broker into its room's log."""
-        room = self.rooms.get(message.room)
+        # Not `find`, which is a call more: this is asked with each message.
+        room = self.rooms.get(message.room) or self.rooms.aside.get(message.room)
         if room is not None and room.append(message):
             self.flushing.ask_for(room)

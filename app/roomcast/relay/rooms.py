@@ -45,6 +45,7 @@ class Rooms(dict[str, Room]):
         "_forgotten_s",
         "_histories",
         "_rooms_max",
+        "aside",
         "evicted",
     )
 
@@ -69,6 +70,8 @@ class Rooms(dict[str, Room]):
         # Of what was said before, a room that is opened may have forgotten some: it
         # was said to another process, or kept by a room that is gone.
         self._forgotten_s = clock()
+        self.aside: dict[str, Room] = {}
+        """Rooms of the relay's own: in no list and no count, and no limit keeps anybody out."""
         self.evicted = 0
         """How often a room without members had to go because others took its place."""
 
@@ -96,6 +99,19 @@ class Rooms(dict[str, Room]):
         if rules.presence:
             room.presence = self._announcer.presence(room, rules.presence_interval_s)
         return room
+
+    def open_aside(self, name: str, rules: RoomRules, counters: TemplateCounters) -> Room:
+        """Return a new room of the relay's own, in the place of the last of that name: nothing of that one is needed.
+
+        Its name is one that no template can match, and it keeps nothing.
+        """
+        room = self.aside[name] = Room(name, rules, counters, self._budget, self._broker.open(name))
+        return room
+
+    def find(self, name: str) -> Room | None:
+        """Return an open room, be it one of the relay's own."""
+        room = self.get(name)
+        return self.aside.get(name) if room is None else room
 
     def settle(self, room: Room) -> None:
         """Forget a room that has no member and keeps nothing. One that does stays, until its place is needed."""

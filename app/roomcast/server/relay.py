@@ -19,6 +19,7 @@ from roomcast.protocol.bearer import TokenPlaces
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.room import Room
 from roomcast.server.api import build_access, build_keyring, is_loopback
+from roomcast.server.canary import CanaryWatch
 from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.drain import build_drain
 from roomcast.server.faults import report_faults
@@ -114,6 +115,7 @@ class Server:
         self._watchdog.start()
         self._private_door.start()
         self._acceptor.start()
+        self.canary.start(public.address)
         self._is_open = True
 
     def _open_doors(self, options: SocketOptions) -> tuple[Door, Door]:
@@ -149,6 +151,7 @@ class Server:
     def run(self) -> None:
         """Serve until asked to stop, then say goodbye to everybody and close both doors."""
         self._stop_asked.wait()
+        self.canary.stop()
         # The public door stays open, and answers 503: a load balancer that is
         # refused a connection reports an outage, one that is told 503 a restart.
         cut = self._drain.run()
@@ -158,6 +161,7 @@ class Server:
     def close(self) -> None:
         """Close both doors, and let no clock tick any more. Members are not told: ``run`` has seen to them."""
         self._is_open = False
+        self.canary.stop()
         for door in self._doors:
             door.leave()
         if self._acceptor is not None:
@@ -242,6 +246,7 @@ class Server:
         formats = Formats(self.counters, deflation)
         tls = None if self._certificate is None else TlsServer(self._certificate)
         authenticator = self._build_authenticator()
+        self.canary = CanaryWatch(settings, membership, self.forwarding, self._journal)
         return Entry(
             self.admission,
             membership,
@@ -252,6 +257,7 @@ class Server:
             tls,
             authenticator,
             drain=self._drain,
+            canary=self.canary.door,
         )
 
     def _build_authenticator(self) -> Authenticator | None:

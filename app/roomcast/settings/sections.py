@@ -96,6 +96,8 @@ class AdminSettings(Section):
     """One key of the API, with every scope; empty for none."""
     body_max_bytes: BodySize = 1_048_576
     """Bytes of a request's body."""
+    canary_interval_s: Interval = 15.0
+    """Seconds between two rounds of the canary, which enters by the public door; 0: none."""
 
 
 class OriginSettings(Section):

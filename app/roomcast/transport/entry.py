@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import _socket
 
     from roomcast.policies.forwarded import Forwarding
+    from roomcast.transport.canary_door import CanaryDoor
     from roomcast.transport.drain import Drain
     from roomcast.transport.formats import Formats
     from roomcast.transport.tokens import Authenticator
@@ -73,6 +74,7 @@ class Entry:
         tls: With which certificate it is served; without any, in clear.
         authenticator: Asks for tokens; without any, there are none.
         drain: Asked when those may come back who find it draining.
+        canary: By which the relay visits itself.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Entry:
         authenticator: Authenticator | None = None,
         *,
         drain: Drain,
+        canary: CanaryDoor | None = None,
     ) -> None:
         self._admission = admission
         self._membership = membership
@@ -102,6 +105,7 @@ class Entry:
         self._tls = tls
         self._gate = Gate(admission, membership, self._answers, authenticator, drain)
         self._drain = drain
+        self._canary = canary
         self._turned_away = 0
 
     def accepted(self, raw: _socket.socket, address: str) -> None:
@@ -193,6 +197,9 @@ class Entry:
             self._answer_preflight(visitor, request)
             return False
         dialect = visitor.dialect = recognise(request)
+        if self._canary is not None and self._canary.is_meant(request, dialect):
+            self._canary.let_in(visitor, request, rest)
+            return True
         self._admission.check_host(request.host, request.path)
         if dialect is None:
             return self._answer_plain(visitor, request, rest)

@@ -53,6 +53,12 @@ class Places:
             self.handshakes += 1
         return refusal
 
+    def has_spare(self) -> bool:
+        """Tell whether more than the last place is free: that one is for a client, and not for the relay itself."""
+        connections_max, handshakes_max = self._connections_max, self._handshakes_max
+        has_connection = not connections_max or self.connections + 1 < connections_max
+        return has_connection and (not handshakes_max or self.handshakes + 1 < handshakes_max)
+
     def reclaim(self, address: str, claimed: str) -> Refusal | None:
         """Let both places count for another address than they were claimed with, or say why they must not.
 
