@@ -19,6 +19,7 @@ from roomcast.cli import app
 from roomcast.relay.reasons import Reason
 from roomcast.server import build_policies
 from roomcast.settings import Settings
+from roomcast.transport.visit import Visit
 from tests.processes import command_line, started
 from tests.running import ask
 from tests.wire import get
@@ -131,7 +132,7 @@ def test_client_in_the_readme_opens_a_room_of_the_default_configuration() -> Non
     (url,) = re.findall(r'new WebSocket\("([^"]+)"\);$', README, re.MULTILINE)
     settings = Settings()
 
-    room = build_policies(settings).admit(urlsplit(url).path, origin=None, host=None, scheme=None).room
+    room = build_policies(settings).admit(urlsplit(url).path, Visit()).room
 
     assert room == "/rooms/lobby"
     assert urlsplit(url).port == settings.server.port

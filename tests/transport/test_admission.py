@@ -7,6 +7,7 @@ import pytest
 from roomcast.protocol.handshake import Dialect
 from roomcast.server import build_policies
 from roomcast.transport.admission import Admission, Outcome, Refusal
+from roomcast.transport.visit import Visit
 from tests.running import settings
 
 TWO_TEMPLATES = """
@@ -32,7 +33,7 @@ def admission() -> Admission:
 
 
 def enter(admission: Admission, path: str, origin: str | None) -> str:
-    return admission.admit(path, origin=origin, host="chat.example", scheme=None).template.name
+    return admission.admit(path, Visit(origin, "chat.example")).template.name
 
 
 def refusal(admission: Admission, path: str, origin: str | None) -> Refusal:
@@ -107,7 +108,7 @@ def test_dialect_that_is_not_spoken_is_426(admission: Admission) -> None:
 
 
 def shadow(toml: str, origin: str | None, path: str = "/rooms/lobby") -> str | None:
-    admitted = build_policies(settings(toml)).admit(path, origin=origin, host="chat.example", scheme=None)
+    admitted = build_policies(settings(toml)).admit(path, Visit(origin, "chat.example"))
     return None if admitted.shadow is None else f"{admitted.shadow.is_allowed}: {admitted.shadow.rule}"
 
 

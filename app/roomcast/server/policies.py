@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from roomcast.policies.forwarded import Forwarding, TrustedProxies
+from roomcast.policies.forwarded import Forwarding, Scheme, TrustedProxies
 from roomcast.policies.grants import TokenError, TokenFault
 from roomcast.policies.origins import OriginPolicy
 from roomcast.policies.templates import Template
@@ -12,6 +12,7 @@ from roomcast.server.tokens import verify_token
 from roomcast.settings import RoomSettings, Settings
 from roomcast.transport.admission import Admission, Admitted, Outcome, Refusal, RoomTemplate
 from roomcast.transport.tokens import HOW, check_room, token_refusal
+from roomcast.transport.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,11 @@ def explain(
     """
     admission = build_policies(settings)
     path = path.partition("?")[0]
-    scheme = "https" if settings.tls.certificate else None
+    scheme: Scheme = "https" if settings.tls.certificate else None
     try:
         if host is not None:
             admission.check_host(host, path)
-        admitted = admission.admit(path, origin=origin, host=host, scheme=scheme)
+        admitted = admission.admit(path, Visit(origin, host, scheme))
         _check_token(settings, token, admitted)
         note = "" if admitted.verdict.is_allowed else "only reported: [origins] enforce = false"
         template, room = admitted.template.name, admitted.room

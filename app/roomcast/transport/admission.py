@@ -17,6 +17,7 @@ from roomcast.policies.templates import RoomNameError, Template, Templates, room
 from roomcast.protocol import event_stream
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.rules import RoomRules
+from roomcast.transport.visit import Visit
 
 # Seconds. Long enough that a full relay is not asked again by all at once, and
 # short enough that a page comes back by itself.
@@ -136,6 +137,8 @@ class Admitted:
     template: RoomTemplate
     verdict: Verdict
     """About the origin. Where origins are only reported, it may be a "no"."""
+    visit: Visit
+    """How whoever enters came."""
     grant: Grant | None = None
     """What its token gives, where it has one."""
     shadow: Verdict | None = None
@@ -195,10 +198,8 @@ class Admission:
                 hint=f'add "{dialect}" to [server] protocols',
             )
 
-    def admit(
-        self, path: str, *, origin: str | None, host: str | None, scheme: str | None, site: str | None = None
-    ) -> Admitted:
-        """Find the room that a path names, and judge the origin; see ``OriginPolicy.judge`` for what is asked of it.
+    def admit(self, path: str, visit: Visit) -> Admitted:
+        """Find the room that a path names, and judge the origin of whoever wants to enter.
 
         Raises:
             Refusal: 400 for what can be no room's name, 404 for a path that
@@ -211,17 +212,21 @@ class Admission:
             room = room_name(path)
         except RoomNameError as error:
             raise Refusal(400, Outcome.MALFORMED, str(error)) from None
+        return self.judge(room, visit)
+
+    def judge(self, room: str, visit: Visit) -> Admitted:
+        """Do so for a room by a name that keeps the rules of names. Raises Refusal, as above."""
         template = self.template_of(room)
         if template is None:
             raise self._no_room()
-        verdict = template.origins.judge(origin, host=host, scheme=scheme, site=site)
+        verdict = _judge(template.origins, visit)
         if not verdict.is_allowed and template.origins.enforce:
-            raise _origin_refusal(origin, room, template, verdict)
+            raise _origin_refusal(visit.origin, room, template, verdict)
         shadow = None
         # Who is not allowed is counted already, so nobody is twice.
         if template.shadow is not None and verdict.is_allowed:
-            shadow = template.shadow.judge(origin, host=host, scheme=scheme, site=site)
-        return Admitted(room, template, verdict, shadow=shadow)
+            shadow = _judge(template.shadow, visit)
+        return Admitted(room, template, verdict, visit, shadow=shadow)
 
     def no_upgrade(self, *, wants_stream: bool) -> Refusal:
         """Return the answer to one who may enter, and does not say how: by an upgrade, or as an event stream."""
@@ -237,6 +242,10 @@ class Admission:
     def _no_room(self) -> Refusal:
         paths = ", ".join(template.template.path for template in self.templates)
         return Refusal(404, Outcome.NOT_FOUND, "no room has this path", hint=f"room paths here are {paths}")
+
+
+def _judge(policy: OriginPolicy, visit: Visit) -> Verdict:
+    return policy.judge(visit.origin, host=visit.host, scheme=visit.scheme, site=visit.site)
 
 
 def _origin_refusal(origin: str | None, room: str, template: RoomTemplate, verdict: Verdict) -> Refusal:

@@ -66,14 +66,14 @@ class Gate:
 
     def judge(self, visitor: Visitor, request: Request) -> Admitted:
         """Ask for the room and the origin only. Raises Refusal."""
-        admitted = self._admission.admit(
-            request.path,
+        visit = self._membership.visits.of(
             origin=request.origin,
             host=request.host,
             scheme=visitor.scheme,
             # A handshake of a page always has an Origin: what else would be said of it counts for nothing.
             site=request.get("sec-fetch-site") if visitor.dialect == event_stream.NAME else None,
         )
+        admitted = self._admission.admit(request.path, visit)
         if not admitted.verdict.is_allowed and visitor.dialect is not None:
             self._answers.report_origin(visitor, request, admitted.verdict.rule)
         return admitted

@@ -100,7 +100,7 @@ class Joining:
 
     def _enter(self, member: WebSocketMember, admitted: Admitted, wish: Wish) -> Joined:
         membership, template, grant = self._membership, admitted.template, admitted.grant
-        member.grant = grant
+        member.grant, member.visit = grant, admitted.visit
         is_listening = grant is None or grant.may_subscribe
         joined = membership.hub.join(
             admitted.room,

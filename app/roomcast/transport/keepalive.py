@@ -20,6 +20,7 @@ from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
 from roomcast.relay.slices import Slices
 from roomcast.transport.loop import LoopScheduler
+from roomcast.transport.visit import Visit
 
 _BUCKETS = 100
 # What is left of write_timeout_s where the memory for laggards is short: a peer that is
@@ -49,6 +50,9 @@ class LiveMember(Member, UnreadMember, Protocol):
     """Whether the peer gave a sign of life since its last ping."""
     progress_s: float
     """When it last took something of what it waits for."""
+
+    visit: Visit
+    """How it came."""
 
     @property
     def room(self) -> Room:

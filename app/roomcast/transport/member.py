@@ -24,6 +24,7 @@ from roomcast.transport.goodbyes import Goodbye
 from roomcast.transport.loop import Stream, after
 from roomcast.transport.reading import Reading
 from roomcast.transport.stages import Stage
+from roomcast.transport.visit import UNKNOWN
 from roomcast.transport.visitor import LINGER_S
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class StreamMember(Reading):
         "grant",
         "joined_s",
         "number",
+        "visit",
         "wire_format",
     )
 
@@ -81,6 +83,8 @@ class StreamMember(Reading):
         self.joined_s = membership.clock()
         # What its token gives; None where it came in without one.
         self.grant: Grant | None = None
+        # How it came; whoever lets it in says so.
+        self.visit = UNKNOWN
         # The keep-alive's: where it stands there.
         self.bucket = 0
         self._close_reason = Reason.GONE

@@ -14,6 +14,7 @@ from roomcast.transport.places import Places
 from roomcast.transport.reports import Reports
 from roomcast.transport.token_holders import TokenHolder, TokenHolders
 from roomcast.transport.turns import Turn, Turns
+from roomcast.transport.visit import Visits
 
 
 class CountedMember(LiveMember, TokenHolder, Protocol):
@@ -74,6 +75,8 @@ class Membership:
         self.clock = clock
         self.close_timeout_s = close_timeout_s
         self.address_for_logs = address_for_logs
+        self.visits = Visits()
+        """How those came who are here."""
         self._numbers = count(1)
 
     def next_number(self) -> int:

@@ -53,7 +53,7 @@ class Streaming:
         """
         membership, template = self._membership, admitted.template
         member = self._kind(visitor.stream, self._format, visitor.address, membership)
-        member.grant = admitted.grant
+        member.grant, member.visit = admitted.grant, admitted.visit
         joined = membership.hub.join(
             admitted.room,
             template.rules,
