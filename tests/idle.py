@@ -15,6 +15,7 @@ from roomcast.metrics import RelayCollector, TransportCounters
 from roomcast.policies.hosts import PrivateHosts
 from roomcast.policies.revocations import Revocations
 from roomcast.relay.budget import Budget
+from roomcast.relay.busiest import Busiest
 from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
@@ -34,7 +35,7 @@ class NoTurns:
         raise AssertionError(f"an idle hub asked for a turn in {delay_s} s")
 
 
-def idle_hub(*templates: str, rooms_max: int = 0) -> Hub:
+def idle_hub(*templates: str, rooms_max: int = 0, busiest_rooms: int = 0) -> Hub:
     """Return a hub with counters for these templates, and no room."""
     hub = Hub(
         broker=lambda deliver: MemoryBroker(deliver, "idle", lambda: 0.0),
@@ -45,6 +46,7 @@ def idle_hub(*templates: str, rooms_max: int = 0) -> Hub:
         budget=Budget(),
         histories=Histories(),
         report=_fail,
+        busiest=Busiest(busiest_rooms, lambda: 0.0) if busiest_rooms else None,
     )
     for template in templates:
         hub.add_template(template)
@@ -88,9 +90,9 @@ def idle_access(key: str = "") -> Access:
 
 
 def idle_collector() -> RelayCollector:
-    """Return the collector of a relay with one template, to which nothing has happened yet."""
+    """Return the collector of a relay with one template, to which nothing has happened: it tells all that one can."""
     journal = Journal(_fail_to_write)
-    return RelayCollector(idle_hub("rooms"), idle_counters(), journal, lambda: True, no_requests())
+    return RelayCollector(idle_hub("rooms", busiest_rooms=1), idle_counters(), journal, lambda: True, no_requests())
 
 
 def _fail_to_write(record: Record) -> None:

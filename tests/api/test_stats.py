@@ -137,3 +137,16 @@ def test_all_of_it_is_json() -> None:
     relay.join("/rooms/é")
 
     assert json.loads(json.dumps(stats_of(relay.hub).read()))["rooms"][0]["name"] == "/rooms/é"
+
+
+def test_busiest_rooms_are_shown_where_they_are_counted_and_all_others_as_one() -> None:
+    hub = idle_hub(busiest_rooms=1)
+    assert hub.busiest is not None
+    hub.busiest.add("/rooms/a", 3, 0.0)
+    hub.busiest.add("/rooms/b", 1, 0.0)
+
+    assert stats_of(hub).read()["busiest_rooms"] == [
+        {"room": "/rooms/a", "messages_per_s": 3.0},
+        {"room": None, "messages_per_s": 1.0},
+    ]
+    assert stats_of(idle_hub()).read()["busiest_rooms"] == []

@@ -56,6 +56,8 @@ SKIPPING: Configuration = {**SERVED, "room": {**_ROOM, "overflow": "skip"}}
 PUBLISHED: Configuration = {**SERVED, "admin": {"api_key": KEY}}
 # The rest of a plain broadcast's configuration stays as it is: what is counted is what is kept.
 KEEPING: Configuration = {**BARE, "room": {**_ROOM, "echo": True, "gather_max_s": 0, "history_messages": 1000}}
+# Each pass is counted by its room's name.
+NAMING: Configuration = {**BARE, "admin": {"busiest_rooms": 10}}
 # Ten thousand of one address, of whom one pings without a pause.
 HERD: Configuration = {
     **SERVED,
@@ -124,6 +126,11 @@ def _fan_out(name: str, title: str, load: str, *, floor: float | None, bun: floa
 def _with_history(name: str, title: str, load: str) -> Figure:
     entries = Entry("plain", "roomcast", load, BARE), Entry("kept", "roomcast", load, KEEPING)
     return Figure(name, title, entries, (Bound("cpu_us_per_delivery", "kept", 1.05, against="plain"),))
+
+
+def _with_busiest(name: str, title: str, load: str) -> Figure:
+    entries = Entry("plain", "roomcast", load, BARE), Entry("named", "roomcast", load, NAMING)
+    return Figure(name, title, entries, (Bound("cpu_us_per_delivery", "named", 1.05, against="plain"),))
 
 
 def _fan_out_over_tls(name: str, title: str, load: str, *, bun: float) -> Figure:
@@ -201,6 +208,8 @@ FIGURES = (
     ),
     _with_history("history-one-to-1000", "1 sender → 1,000 members, 1,000 messages kept", "-m 1000 -P 1"),
     _with_history("history-16-all", "16 members, all sending, 1,000 messages kept", "-m 16 -P 16"),
+    _with_busiest("busiest-16-all", "16 members, all sending, the busiest rooms named", "-m 16 -P 16"),
+    _with_busiest("busiest-2000-pairs", "2,000 rooms of 2, all sending, the busiest named", "-r 2000 -m 2 -P 2"),
     _alone(
         "resume-10000",
         "10,000 come back at once for 100 messages each: a ping meanwhile",

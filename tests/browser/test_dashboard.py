@@ -98,6 +98,21 @@ def test_origins_that_a_shadow_would_refuse_have_a_table_as_soon_as_there_is_one
         expect(row(page, "Refused origins", "none")).to_be_visible()
 
 
+def test_busiest_rooms_have_a_table_where_they_are_counted(desk: BrowserContext, relay: RelayProcess) -> None:
+    expect(opened(desk, relay).get_by_role("heading", name="Busiest rooms")).to_be_hidden()
+
+    with relay_process("server.drain_s=0", "limits.ping_interval_s=0", "admin.busiest_rooms=1") as counting:
+        page = opened(desk, counting)
+        with connect(counting.address) as one, connect(counting.address) as other:
+            ada, bob = shake_hands_rfc6455(one, "/rooms/a"), shake_hands_rfc6455(other, "/rooms/b")
+            for _ in range(3):
+                ada.say("hello")
+            bob.say("hello")
+
+            expect(row(page, "Busiest rooms", "/rooms/a").get_by_role("cell")).not_to_have_text("0")
+            expect(row(page, "Busiest rooms", "all others").get_by_role("cell")).not_to_have_text("0")
+
+
 def test_rates_are_those_of_what_is_said_meanwhile(desk: BrowserContext, relay: RelayProcess) -> None:
     with connect(relay.address) as one, connect(relay.address) as other:
         ada, bob = shake_hands_rfc6455(one, "/rooms/lobby"), shake_hands_rfc6455(other, "/rooms/lobby")

@@ -39,7 +39,7 @@ each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: 
 @pytest.fixture
 def series(serve: Serve) -> Series:
     """What a relay exports that has just started, and may do all that it can."""
-    relay = serve('[admin]\napi_key = "0123456789abcdef0123456789abcdef"\n')
+    relay = serve('[admin]\napi_key = "0123456789abcdef0123456789abcdef"\nbusiest_rooms = 1\n')
     return series_of(relay.ask_admin("/metrics").body.decode())
 
 

@@ -302,3 +302,30 @@ def test_who_came_back_is_counted_by_what_could_not_be_had(hub: Hub, counters: T
     assert now.value("roomcast_resumes_total", template="news", outcome="resumed") == 1
     assert now.value("roomcast_resumes_total", template="news", outcome="epoch") == 1
     assert now.labels("roomcast_resumes_total", "outcome") == {"resumed", "epoch", "offset", "time"}
+
+
+def test_rooms_are_named_only_where_the_operator_wants_it() -> None:
+    assert "roomcast_busiest_rooms_messages_per_second" not in scrape(idle_hub("rooms"), idle_counters()).families
+
+    named = scrape(idle_hub("rooms", busiest_rooms=2), idle_counters())
+
+    assert named.labels("roomcast_busiest_rooms_messages_per_second", "room") == {"other"}
+    assert named.value("roomcast_busiest_rooms_messages_per_second", room="other") == 0
+
+
+def test_busiest_rooms_are_as_many_series_as_are_wanted_and_their_names_come_through() -> None:
+    hub = idle_hub("rooms", busiest_rooms=2)
+    assert hub.busiest is not None
+    for room, messages in (('/rooms/"quoted"', 30), ("/rooms/back\\slash", 20), ("/rooms/c", 5), ("/rooms/d", 5)):
+        hub.busiest.add(room, messages, 0.0)
+    collector = RelayCollector(hub, idle_counters(), Journal(print), lambda: True, {})
+    encode, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
+
+    families = {family.name: family for family in parse_openmetrics(encode(collector).decode())}
+
+    samples = families["roomcast_busiest_rooms_messages_per_second"].samples
+    assert {sample.labels["room"]: sample.value for sample in samples} == {
+        '/rooms/"quoted"': 30,
+        "/rooms/back\\slash": 20,
+        "other": 10,
+    }

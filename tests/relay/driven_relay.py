@@ -5,6 +5,7 @@ from typing import Any
 
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.relay.budget import Budget
+from roomcast.relay.busiest import Busiest
 from roomcast.relay.flushing import PACE_FACTOR
 from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
@@ -24,7 +25,13 @@ REST_S = PACE_FACTOR * 0.002
 class Relay:
     """A hub, the loop that it runs on, and what it reported."""
 
-    def __init__(self, rooms_max: int = 0, budget: Budget | None = None, histories: Histories | None = None) -> None:
+    def __init__(
+        self,
+        rooms_max: int = 0,
+        budget: Budget | None = None,
+        histories: Histories | None = None,
+        busiest: int = 0,
+    ) -> None:
         self.loop = HandDrivenLoop()
         self.faults: list[tuple[str, str]] = []
         self.hub = Hub(
@@ -36,6 +43,7 @@ class Relay:
             budget=budget or Budget(),
             histories=Histories() if histories is None else histories,
             report=lambda room, error: self.faults.append((room.name if room else "", str(error))),
+            busiest=Busiest(busiest, self.loop.clock) if busiest else None,
         )
         self.counters = self.hub.add_template("rooms")
 

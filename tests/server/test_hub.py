@@ -49,3 +49,8 @@ def test_where_memory_is_limited_less_is_held_when_little_is_left(
 
 def test_each_hub_has_an_epoch_of_its_own() -> None:
     assert build_hub(settings(""), None, report).epoch != build_hub(settings(""), None, report).epoch
+
+
+def test_rooms_are_counted_by_name_only_where_some_are_wanted() -> None:
+    assert build_hub(settings(""), None, report).busiest is None
+    assert build_hub(settings("[admin]\nbusiest_rooms = 3"), None, report).busiest is not None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from roomcast.metrics import TransportCounters
     from roomcast.metrics.origins import RefusedOrigins
+    from roomcast.relay.busiest import Busiest
     from roomcast.relay.counters import TemplateCounters
     from roomcast.relay.hub import Hub
     from roomcast.relay.room import Room
@@ -69,6 +70,7 @@ class Stats:
             "connections_limit": counters.connections_limit,
             "templates": [_template(of) for of in hub.templates.values()],
             "rooms": [_room(room) for room in largest],
+            "busiest_rooms": _busiest(hub.busiest),
             "handshakes": _summed(counters.handshakes),
             "refused_origins": _origins(counters.refused_origins),
             "shadow_origins": _origins(counters.shadow_origins),
@@ -116,6 +118,14 @@ def _room(room: Room) -> dict[str, Any]:
         "head": room.log.head,
         "log_bytes": room.log.size_bytes,
     }
+
+
+def _busiest(busiest: Busiest | None) -> list[dict[str, Any]]:
+    """Return the rooms in which most is said, and behind them all others as one without a name."""
+    if busiest is None:
+        return []
+    rates = busiest.per_second()
+    return [{"room": room, "messages_per_s": round(per_s, 3)} for room, per_s in (*rates.named, (None, rates.other))]
 
 
 def _origins(table: RefusedOrigins) -> list[dict[str, Any]]:

@@ -82,6 +82,7 @@ class RelayCollector(Collector):
         yield from self._tokens()
         yield from self._limits()
         yield from self._rooms()
+        yield from self._busiest()
         yield from self._histories()
         yield from self._messages()
         yield from self._frames()
@@ -215,6 +216,20 @@ class RelayCollector(Collector):
             "Memory that may be held for laggards, in bytes; 0 for no limit.",
             self._hub.budget.limit_bytes,
         )
+
+    def _busiest(self) -> Iterator[Metric]:
+        if self._hub.busiest is None:
+            return
+        rates = self._hub.busiest.per_second()
+        family = GaugeMetricFamily(
+            "roomcast_busiest_rooms_messages_per_second",
+            "Messages a second in the rooms where most is said, and in all others together (other).",
+            labels=["room"],
+        )
+        # A room's name begins with a slash, so none is taken for this.
+        for room, per_s in (*rates.named, ("other", rates.other)):
+            family.add_metric((room,), per_s)
+        yield family
 
     def _histories(self) -> Iterator[Metric]:
         histories, rooms = self._hub.histories, self._hub.rooms

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
+from roomcast.relay.busiest import Busiest
 from roomcast.relay.counters import Histogram
 from roomcast.relay.room import PASS_BYTES, Room
 from roomcast.relay.rooms import Rooms
@@ -49,6 +50,7 @@ class Flushing:
         scheduler: Gives it its own turns.
         clock: Returns seconds from a clock that never goes back.
         report: Called with a room and the exception that ended it, a fault of ours.
+        busiest: Told how much each room says, once a pass; None where nobody wants to know.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Flushing:
         scheduler: Scheduler,
         clock: Callable[[], float],
         report: Callable[[Room, Exception], None],
+        busiest: Busiest | None = None,
     ) -> None:
         self.durations = Histogram(FLUSH_BOUNDS_S)
         self._rooms = rooms
@@ -67,6 +70,7 @@ class Flushing:
         self._scheduler = scheduler
         self._clock = clock
         self._report = report
+        self._busiest = busiest
         # Rooms that may flush now, in the order of their turns.
         self._due: deque[Room] = deque()
         # Rooms that rest, by the end of their rest. The number breaks ties.
@@ -134,6 +138,7 @@ class Flushing:
 
     def _flush(self, room: Room, started: float) -> float:
         """Let one room go on with its pass; return the time at which it stopped."""
+        at = room.at
         try:
             room.flush(SERVED_PER_LOOK)
         except Exception as error:
@@ -142,6 +147,9 @@ class Flushing:
         now = self._clock()
         room.flush_s += now - started
         self._flush_s += now - started
+        # Of a room that stands aside nobody is told, nor how much is said in it.
+        if self._busiest is not None and room.at > at and self._rooms.get(room.name) is room:
+            self._busiest.add(room.name, room.at - at, now)
         if room.is_flushing:
             self._due.append(room)
             return now

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from roomcast.relay.broker import Broker, Deliver
 from roomcast.relay.budget import Budget
+from roomcast.relay.busiest import Busiest
 from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.flushing import Flushing
 from roomcast.relay.history import Histories
@@ -59,6 +60,7 @@ class Hub:
         budget: What may be held for laggards.
         histories: What rooms may keep for those who come later.
         report: Called with a fault of ours, and the room that it ended, if it did.
+        busiest: Told how much each room says; None where nobody wants to know.
     """
 
     def __init__(
@@ -72,17 +74,24 @@ class Hub:
         budget: Budget,
         histories: Histories,
         report: Callable[[Room | None, Exception], None],
+        busiest: Busiest | None = None,
     ) -> None:
         self.templates: dict[str, TemplateCounters] = {}
         self.message_sizes = Histogram(MESSAGE_SIZE_BOUNDS)
         self.budget = budget
         self.histories = histories
+        self.busiest = busiest
         self._broker = broker(self.deliver)
         self._slices = Slices(scheduler, clock, partial(report, None))
         self.announcer = Announcer(scheduler, self._slices, clock)
         self.rooms = Rooms(self._broker, budget, histories, self.announcer, rooms_max, wall_clock)
         self.flushing = Flushing(
-            self.rooms, Shedding(budget, self.rooms, clock), scheduler=scheduler, clock=clock, report=report
+            self.rooms,
+            Shedding(budget, self.rooms, clock),
+            scheduler=scheduler,
+            clock=clock,
+            report=report,
+            busiest=busiest,
         )
         self._scheduler = scheduler
         self._wall_clock = wall_clock

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from roomcast.brokers.epoch import new_epoch
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.relay.budget import Budget
+from roomcast.relay.busiest import Busiest
 from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
@@ -22,6 +23,7 @@ def build_hub(settings: Settings, memory: MemoryLimit | None, report: Callable[[
         memory: What the process may take, where anything limits it.
         report: Called with a fault of ours, and the room that it ended, if it did.
     """
+    busiest_rooms = settings.admin.busiest_rooms
     hub = Hub(
         broker=lambda deliver: MemoryBroker(deliver, new_epoch(), time.time),
         scheduler=LoopScheduler(),
@@ -31,6 +33,7 @@ def build_hub(settings: Settings, memory: MemoryLimit | None, report: Callable[[
         budget=_budget(settings, memory),
         histories=Histories(history_total_max_bytes(settings.limits.history_total_max_bytes, memory)),
         report=report,
+        busiest=Busiest(busiest_rooms, time.monotonic) if busiest_rooms else None,
     )
     # From the start, so that a metric of a template begins with 0.
     for room in settings.rooms:

@@ -98,6 +98,8 @@ class AdminSettings(Section):
     """Bytes of a request's body."""
     canary_interval_s: Interval = 15.0
     """Seconds between two rounds of the canary, which enters by the public door; 0: none."""
+    busiest_rooms: Annotated[int, Field(ge=0, le=100)] = 0
+    """How many rooms are named in the metrics, those in which most is said; 0 for none."""
 
 
 class OriginSettings(Section):
