@@ -18,6 +18,8 @@ from tests.wire import get, rfc6455_head
 SETTINGS = f"""
 [admin]
 api_key = "{SECRET}"
+canary_interval_s = 0.1
+busiest_rooms = 10
 [tokens]
 secret = "{SECRET}"
 [limits]
@@ -58,6 +60,9 @@ def cause_events(relay: Relay, room: str) -> None:
     assert relay.ask(rfc6455_head("/private/lobby")).status == 401
     assert relay.ask(get("/nowhere")).status == 404
     assert relay.ask_admin("/api/v1/rooms").status == 401
+    canary = relay.server.counters.canary
+    rounds = canary.runs["ok"]
+    relay.until(lambda: canary.runs["ok"] > rounds)
 
 
 def record(relay: Relay) -> list[Scrape]:
