@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import promql_parser
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.build import COLUMNS, DASHBOARD, SOURCE, build, text
 from tests.deploy.rules import ALERTS
@@ -65,6 +69,32 @@ def test_limit_that_a_panel_shows_is_where_an_alert_of_its_rings(panel: dict[str
     watching = [numbers(alert.expression) for alert in ALERTS if f"{alert.name} (" in panel["description"]]
 
     assert shown <= set().union(*watching)
+
+
+def lost(written: Any, read: Any, path: str = "") -> Iterator[str]:
+    """Yield where something that is written is not, or not so, in what was read of it."""
+    if isinstance(written, dict) and isinstance(read, dict):
+        for key, value in written.items():
+            yield from lost(value, read.get(key), f"{path}.{key}")
+    elif isinstance(written, list) and isinstance(read, list) and len(written) == len(read):
+        for one, other in zip(written, read, strict=True):
+            yield from lost(one, other, path)
+    elif written != read and not (written is False and read is None):
+        yield path
+
+
+def test_grafana_s_own_types_know_all_that_is_written() -> None:
+    register_default_plugins()
+
+    read = json.loads(JSONEncoder().encode(Dashboard.from_json(DASHBOARD_JSON)))
+
+    # The types of a dashboard leave these to the data source: they are how Prometheus' annotations and variables are.
+    assert set(lost(DASHBOARD_JSON, read)) <= {
+        ".annotations.list.step",
+        ".annotations.list.titleFormat",
+        ".annotations.list.useValueForTime",
+        ".templating.list.definition",
+    }
 
 
 def test_dashboard_asks_whichever_source_is_chosen() -> None:
