@@ -1,41 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import Metric
-from prometheus_client.openmetrics import parser
 
 from roomcast.logs import Journal
 from roomcast.metrics import NO_DIALECT, RelayCollector, TransportCounters
 from roomcast.policies.hits import no_hits
 from roomcast.relay.hub import Hub
-from roomcast.relay.log import Log
 from roomcast.relay.reasons import Reason
-from roomcast.relay.start import Gap
 from tests.idle import idle_collector, idle_counters, idle_hub
-
-parse_openmetrics: Callable[[str], Iterable[Metric]] = parser.text_string_to_metric_families
-
-
-class Scrape:
-    """What one scrape says, by series."""
-
-    def __init__(self, families: Iterator[Metric]) -> None:
-        self.families = {family.name: family for family in families}
-
-    def value(self, sample: str, **labels: str) -> float:
-        found = [s.value for f in self.families.values() for s in f.samples if (s.name, s.labels) == (sample, labels)]
-        assert len(found) == 1, f"{sample}{labels} is there {len(found)} times"
-        return found[0]
-
-    def values(self, sample: str) -> list[float]:
-        return [s.value for f in self.families.values() for s in f.samples if s.name == sample]
-
-    def labels(self, sample: str, label: str) -> set[str]:
-        return {s.labels[label] for f in self.families.values() for s in f.samples if s.name == sample}
+from tests.metrics.scrape import Scrape, parse_openmetrics
 
 
 @pytest.fixture
@@ -132,25 +107,6 @@ def test_series_stand_at_zero_before_anything_happened(
     assert set(before.values(sample)) == {0}
 
 
-def test_a_room_s_numbers_are_those_of_its_template(hub: Hub, counters: TransportCounters) -> None:
-    news = hub.templates["news"]
-    news.rooms, news.members, news.laggards, news.publishers_paused = 2, 7, 3, 1
-    news.received_text, news.received_binary, news.delivered = 5, 4, 45
-    news.drop(Reason.LAGGING, 6)
-
-    now = scrape(hub, counters)
-
-    assert now.value("roomcast_rooms", template="news") == 2
-    assert now.value("roomcast_members", template="news") == 7
-    assert now.value("roomcast_laggards", template="news") == 3
-    assert now.value("roomcast_publishers_paused", template="news") == 1
-    assert now.value("roomcast_messages_received_total", template="news", kind="text") == 5
-    assert now.value("roomcast_messages_received_total", template="news", kind="binary") == 4
-    assert now.value("roomcast_messages_delivered_total", template="news") == 45
-    assert now.value("roomcast_messages_dropped_total", template="news", reason="lagging") == 6
-    assert now.value("roomcast_members", template="rooms") == 0
-
-
 def test_the_door_s_numbers_are_told_as_they_are(hub: Hub, counters: TransportCounters) -> None:
     counters.connections["hixie76"] = 3
     counters.connections_limit = 65_280
@@ -195,20 +151,6 @@ def test_frames_are_named_by_their_opcode(hub: Hub, counters: TransportCounters)
     assert now.value("roomcast_frames_received_total", dialect="rfc6455", opcode="ping") == 2
     assert now.value("roomcast_frames_sent_total", dialect="rfc6455", opcode="pong") == 2
     assert sum(now.values("roomcast_frames_received_total")) == 2
-
-
-def test_buckets_of_a_histogram_are_cumulated(hub: Hub, counters: TransportCounters) -> None:
-    for seconds in (0.0, 0.001, 0.002, 100.0):
-        counters.loop_lag.observe(seconds)
-
-    now = scrape(hub, counters)
-
-    assert now.value("roomcast_loop_lag_seconds_bucket", le="0.001") == 2
-    assert now.value("roomcast_loop_lag_seconds_bucket", le="0.0025") == 3
-    assert now.value("roomcast_loop_lag_seconds_bucket", le="2.5") == 3
-    assert now.value("roomcast_loop_lag_seconds_bucket", le="+Inf") == 4
-    assert now.value("roomcast_loop_lag_seconds_count") == 4
-    assert now.value("roomcast_loop_lag_seconds_sum") == pytest.approx(100.003)
 
 
 @pytest.mark.parametrize(
@@ -268,64 +210,3 @@ def test_every_family_says_what_it_counts() -> None:
         assert family.documentation.endswith("."), family.name
         assert not family.name.endswith("_seconds") or "seconds" in family.documentation, family.name
         assert not family.name.endswith("_bytes") or "bytes" in family.documentation.lower(), family.name
-
-
-def test_what_is_held_for_laggards_stands_beside_what_may_be(hub: Hub, counters: TransportCounters) -> None:
-    hub.budget.limit_bytes = 1_000
-    hub.budget.charge_log(Log(), 300)
-
-    now = scrape(hub, counters)
-
-    assert (now.value("roomcast_lag_bytes"), now.value("roomcast_lag_bytes_limit")) == (300, 1_000)
-
-
-def test_what_rooms_keep_stands_beside_what_they_may(hub: Hub, counters: TransportCounters) -> None:
-    hub.histories.limit_bytes = 1_000
-    hub.histories.held_bytes = 300
-    hub.histories.forgotten = 2
-    hub.rooms.evicted = 3
-
-    now = scrape(hub, counters)
-
-    assert (now.value("roomcast_history_bytes"), now.value("roomcast_history_bytes_limit")) == (300, 1_000)
-    assert now.value("roomcast_history_rooms") == 0
-    assert now.value("roomcast_history_evictions_total", limit="history_total_max_bytes") == 2
-    assert now.value("roomcast_history_evictions_total", limit="rooms_max") == 3
-
-
-def test_who_came_back_is_counted_by_what_could_not_be_had(hub: Hub, counters: TransportCounters) -> None:
-    hub.templates["news"].resume(None)
-    hub.templates["news"].resume(Gap.EPOCH)
-
-    now = scrape(hub, counters)
-
-    assert now.value("roomcast_resumes_total", template="news", outcome="resumed") == 1
-    assert now.value("roomcast_resumes_total", template="news", outcome="epoch") == 1
-    assert now.labels("roomcast_resumes_total", "outcome") == {"resumed", "epoch", "offset", "time"}
-
-
-def test_rooms_are_named_only_where_the_operator_wants_it() -> None:
-    assert "roomcast_busiest_rooms_messages_per_second" not in scrape(idle_hub("rooms"), idle_counters()).families
-
-    named = scrape(idle_hub("rooms", busiest_rooms=2), idle_counters())
-
-    assert named.labels("roomcast_busiest_rooms_messages_per_second", "room") == {"other"}
-    assert named.value("roomcast_busiest_rooms_messages_per_second", room="other") == 0
-
-
-def test_busiest_rooms_are_as_many_series_as_are_wanted_and_their_names_come_through() -> None:
-    hub = idle_hub("rooms", busiest_rooms=2)
-    assert hub.busiest is not None
-    for room, messages in (('/rooms/"quoted"', 30), ("/rooms/back\\slash", 20), ("/rooms/c", 5), ("/rooms/d", 5)):
-        hub.busiest.add(room, messages, 0.0)
-    collector = RelayCollector(hub, idle_counters(), Journal(print), lambda: True, {})
-    encode, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
-
-    families = {family.name: family for family in parse_openmetrics(encode(collector).decode())}
-
-    samples = families["roomcast_busiest_rooms_messages_per_second"].samples
-    assert {sample.labels["room"]: sample.value for sample in samples} == {
-        '/rooms/"quoted"': 30,
-        "/rooms/back\\slash": 20,
-        "other": 10,
-    }

@@ -1,4 +1,4 @@
-"""What Prometheus is told: the reader of all counters, the transport's and the rooms'.
+"""What Prometheus is told: the reader of all counters, the transport's and, by ``rooms.py``, the rooms'.
 
 ``RelayCollector`` walks plain integers when a scrape asks (``counters.py`` says
 why). It never switches greenlets; who asks it for the next family may have done so.
@@ -12,27 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from prometheus_client import ProcessCollector
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from roomcast.logs import Journal
-from roomcast.metrics.by_template import ByTemplate
 from roomcast.metrics.counters import TransportCounters
+from roomcast.metrics.families import counter, gauge, histogram
+from roomcast.metrics.rooms import RoomFamilies
 from roomcast.policies.hits import Action
-from roomcast.relay.counters import Histogram, TemplateCounters
 from roomcast.relay.hub import Hub
-from roomcast.relay.reasons import Reason
-from roomcast.relay.start import Gap
 
-_KINDS = ("text", "binary")
-_REASONS = tuple(map(str, Reason))
-_NO_DROPS = (0,) * len(_REASONS)
 # Opcodes of RFC 6455 that exist; the other ten of the sixteen are refused, not counted.
 _OPCODES = {"continuation": 0, "text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
 
@@ -60,6 +49,7 @@ class RelayCollector(Collector):
         api_requests: Mapping[tuple[str, str, str], int],
     ) -> None:
         self._hub = hub
+        self._rooms = RoomFamilies(hub)
         self._counters = counters
         self._journal = journal
         self._is_ready = is_ready
@@ -81,10 +71,7 @@ class RelayCollector(Collector):
         yield from self._tls()
         yield from self._tokens()
         yield from self._limits()
-        yield from self._rooms()
-        yield from self._busiest()
-        yield from self._histories()
-        yield from self._messages()
+        yield from self._rooms.collect()
         yield from self._frames()
         yield from self._compression()
         yield from self._api()
@@ -117,7 +104,7 @@ class RelayCollector(Collector):
 
     def _connections(self) -> Iterator[Metric]:
         counters = self._counters
-        yield _gauge(
+        yield gauge(
             "roomcast_connections",
             "Open connections of members: WebSockets, and event streams (sse).",
             ["dialect"],
@@ -126,24 +113,24 @@ class RelayCollector(Collector):
         yield GaugeMetricFamily(
             "roomcast_connections_limit", "Connections above which newcomers get 503.", counters.connections_limit
         )
-        yield _histogram(
+        yield histogram(
             "roomcast_connection_duration_seconds",
             "How long a connection lasted, in seconds, counted at its end.",
             counters.connection_duration,
         )
-        yield _counter(
+        yield counter(
             "roomcast_disconnects_total", "Connections that ended.", ["dialect", "reason"], counters.disconnects
         )
 
     def _handshakes(self) -> Iterator[Metric]:
         counters = self._counters
-        yield _counter(
+        yield counter(
             "roomcast_handshakes_total",
             "Requests at the public door, by what became of them.",
             ["dialect", "outcome"],
             counters.handshakes,
         )
-        yield _histogram(
+        yield histogram(
             "roomcast_handshake_duration_seconds",
             "From accepting a connection to its 101, or the 200 of its event stream, in seconds.",
             counters.handshake_duration,
@@ -166,7 +153,7 @@ class RelayCollector(Collector):
             "When the public door's certificate ends, in seconds since the epoch; 0 without TLS.",
             counters.tls_expires_s,
         )
-        yield _counter(
+        yield counter(
             "roomcast_tls_reloads_total",
             "How often the certificate was read again, and whether it is served since.",
             ["outcome"],
@@ -175,13 +162,13 @@ class RelayCollector(Collector):
 
     def _tokens(self) -> Iterator[Metric]:
         counters = self._counters
-        yield _counter(
+        yield counter(
             "roomcast_tokens_total",
             "Tokens of newcomers, and those that were missing, by what became of each.",
             ["outcome"],
             counters.tokens,
         )
-        yield _counter(
+        yield counter(
             "roomcast_jwks_refreshes_total",
             "How often jwks_url was asked for keys, and whether it gave some.",
             ["outcome"],
@@ -192,111 +179,21 @@ class RelayCollector(Collector):
         hits = self._counters.limit_hits.copy()
         # A room counts its own: it knows no settings, only its template.
         hits["lag_max_bytes", Action.DROPPED] += sum(of.skips for of in self._hub.templates.values())
-        yield _counter(
+        yield counter(
             "roomcast_limit_hits_total",
             "How often a limit was exceeded, by its setting's name and what was done about it.",
             ["limit", "action"],
             hits,
         )
 
-    def _rooms(self) -> Iterator[Metric]:
-        yield self._by_template("roomcast_rooms", "Rooms with a member in them.", lambda of: of.rooms)
-        yield self._by_template("roomcast_members", "Members of all rooms.", lambda of: of.members)
-        yield self._by_template("roomcast_laggards", "Members that are behind their room.", lambda of: of.laggards)
-        yield self._by_template(
-            "roomcast_publishers_paused",
-            "Members not read from because their room owes too much.",
-            lambda of: of.publishers_paused,
-        )
-        yield GaugeMetricFamily(
-            "roomcast_lag_bytes", "Memory held for laggards, over all rooms, in bytes.", self._hub.budget.held_bytes
-        )
-        yield GaugeMetricFamily(
-            "roomcast_lag_bytes_limit",
-            "Memory that may be held for laggards, in bytes; 0 for no limit.",
-            self._hub.budget.limit_bytes,
-        )
-
-    def _busiest(self) -> Iterator[Metric]:
-        if self._hub.busiest is None:
-            return
-        rates = self._hub.busiest.per_second()
-        family = GaugeMetricFamily(
-            "roomcast_busiest_rooms_messages_per_second",
-            "Messages a second in the rooms where most is said, and in all others together (other).",
-            labels=["room"],
-        )
-        # A room's name begins with a slash, so none is taken for this.
-        for room, per_s in (*rates.named, ("other", rates.other)):
-            family.add_metric((room,), per_s)
-        yield family
-
-    def _histories(self) -> Iterator[Metric]:
-        histories, rooms = self._hub.histories, self._hub.rooms
-        yield GaugeMetricFamily("roomcast_history_rooms", "Rooms that keep something.", len(histories))
-        yield GaugeMetricFamily(
-            "roomcast_history_bytes", "Memory that rooms keep for those who come later, in bytes.", histories.held_bytes
-        )
-        yield GaugeMetricFamily(
-            "roomcast_history_bytes_limit",
-            "Memory that rooms may keep for those who come later, in bytes; 0 for no limit.",
-            histories.limit_bytes,
-        )
-        yield _counter(
-            "roomcast_history_evictions_total",
-            "How often a room lost all it kept, by the limit that was reached.",
-            ["limit"],
-            {"history_total_max_bytes": histories.forgotten, "rooms_max": rooms.evicted},
-        )
-        yield self._count_by_template(
-            "roomcast_resumes",
-            "Newcomers that wanted all they had missed: resumed, or what it is that could not be had.",
-            lambda of: list(of.resumes.values()),
-            "outcome",
-            # In the order of `TemplateCounters.resumes`.
-            ["resumed", *map(str, Gap)],
-        )
-
-    def _messages(self) -> Iterator[Metric]:
-        yield self._count_by_template(
-            "roomcast_messages_received",
-            "Messages that members sent.",
-            lambda of: (of.received_text, of.received_binary),
-            "kind",
-            _KINDS,
-        )
-        yield self._count_by_template(
-            "roomcast_messages_published",
-            "Messages that came in by the API.",
-            lambda of: (of.published_text, of.published_binary),
-            "kind",
-            _KINDS,
-        )
-        yield self._count_by_template(
-            "roomcast_messages_delivered",
-            "Messages taken by the kernel, once for each member they went to.",
-            lambda of: (of.delivered,),
-        )
-        # All of them: a laggard that ends for whatever reason has lost what it was owed.
-        yield self._count_by_template(
-            "roomcast_messages_dropped",
-            "Messages lost: owed to a member that did not get them, or of one that may send no more.",
-            lambda of: [of.dropped.get(reason, 0) for reason in Reason] if of.dropped else _NO_DROPS,
-            "reason",
-            _REASONS,
-        )
-        yield _histogram(
-            "roomcast_message_size_bytes", "Size of a message that came in, in bytes.", self._hub.message_sizes
-        )
-
     def _frames(self) -> Iterator[Metric]:
         counters = self._counters
         labels = ["dialect", "opcode"]
-        yield _counter("roomcast_frames_received_total", "Frames read.", labels, _by_opcode(counters.frames_received))
+        yield counter("roomcast_frames_received_total", "Frames read.", labels, _by_opcode(counters.frames_received))
         sent = _by_opcode(counters.frames_sent)
         for dialect, frames in counters.json_frames_sent.items():
             sent[dialect, "text"] += sum(frames)
-        yield _counter("roomcast_frames_sent_total", "Frames written.", labels, sent)
+        yield counter("roomcast_frames_sent_total", "Frames written.", labels, sent)
         yield CounterMetricFamily(
             "roomcast_received_bytes_total", "Bytes read from the public door.", counters.received_bytes
         )
@@ -323,7 +220,7 @@ class RelayCollector(Collector):
         )
 
     def _api(self) -> Iterator[Metric]:
-        yield _counter(
+        yield counter(
             "roomcast_api_requests_total",
             "Requests of the API, by what they were answered.",
             ["method", "route", "status"],
@@ -332,13 +229,13 @@ class RelayCollector(Collector):
 
     def _canary(self) -> Iterator[Metric]:
         canary = self._counters.canary
-        yield _counter(
+        yield counter(
             "roomcast_canary_runs_total",
             "Rounds of the canary, which enters by the public door as a client does, by how each ended.",
             ["outcome"],
             canary.runs,
         )
-        yield _histogram(
+        yield histogram(
             "roomcast_canary_round_trip_seconds",
             "From the canary's message to its return through its room, in seconds.",
             canary.round_trip,
@@ -350,10 +247,10 @@ class RelayCollector(Collector):
         )
 
     def _loop(self) -> Iterator[Metric]:
-        yield _histogram(
+        yield histogram(
             "roomcast_flush_duration_seconds", "Time one room's flush took, in seconds.", self._hub.flushing.durations
         )
-        yield _histogram(
+        yield histogram(
             "roomcast_loop_lag_seconds", "How late the loop ran a timer, in seconds.", self._counters.loop_lag
         )
         yield CounterMetricFamily(
@@ -361,51 +258,6 @@ class RelayCollector(Collector):
             "Log lines lost because they were not written as fast as they came.",
             self._journal.dropped,
         )
-
-    def _by_template(self, name: str, text: str, read: Callable[[TemplateCounters], int]) -> Metric:
-        return ByTemplate(name, text, "gauge", self._hub.templates.values(), lambda of: (read(of),))
-
-    def _count_by_template(
-        self,
-        name: str,
-        text: str,
-        read: Callable[[TemplateCounters], Sequence[int]],
-        label: str = "",
-        words: Sequence[str] = (),
-    ) -> Metric:
-        return ByTemplate(name, text, "counter", self._hub.templates.values(), read, label, words)
-
-
-_Series = Mapping[str, int] | Mapping[tuple[str, str], int] | Mapping[tuple[str, str, str], int]
-"""Values by label values: a bare word where the family has one label."""
-
-
-def _gauge(name: str, text: str, labels: Sequence[str], series: _Series) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    _fill(family, series)
-    return family
-
-
-def _counter(name: str, text: str, labels: Sequence[str], series: _Series) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
-    _fill(family, series)
-    return family
-
-
-def _fill(family: GaugeMetricFamily | CounterMetricFamily, series: _Series) -> None:
-    for key, value in series.items():
-        family.add_metric((key,) if isinstance(key, str) else key, value)
-
-
-def _histogram(name: str, text: str, values: Histogram) -> Metric:
-    buckets: list[tuple[str, float]] = []
-    total = 0
-    # Prometheus' buckets are cumulated, "at most le"; ours are not, so that an
-    # observation touches one integer instead of all above it.
-    for bound, count in zip((*map(float, values.bounds), "+Inf"), values.counts, strict=True):
-        total += count
-        buckets.append((str(bound), total))
-    return HistogramMetricFamily(name, text, buckets, values.sum)
 
 
 def _by_opcode(frames: Mapping[str, Sequence[int]]) -> dict[tuple[str, str], int]:
