@@ -9,6 +9,7 @@ import pytest
 from roomcast.cli.door import WAIT_TOLD_MAX_S, Door
 from roomcast.cli.follow import EVENT_MAX_BYTES, PLACE_S, STEADY_S, EndedError, Follower, Wishes
 from roomcast.cli.sse import Event
+from roomcast.policies.schedule import Schedule
 from tests.cli.scripted import STREAM, refusal, scripted
 from tests.cutting import cutting_proxy
 from tests.running import Serve
@@ -26,13 +27,23 @@ messages_per_s = 0
 """
 
 
+class EnoughError(Exception):
+    """The follower has waited as often as the test wants."""
+
+
 class Following:
     """A follower, and what it said and waited for."""
 
     def __init__(
-        self, url: str, wishes: Wishes | None = None, token: str = "", event_max_bytes: int = EVENT_MAX_BYTES
+        self,
+        url: str,
+        wishes: Wishes | None = None,
+        token: str = "",
+        event_max_bytes: int = EVENT_MAX_BYTES,
+        waits_max: int = 100,
     ) -> None:
         self.waits_s: list[float] = []
+        self.waits_max = waits_max
         self.said: list[str] = []
         self.now_s = 0.0
         self.follower = Follower(
@@ -40,12 +51,17 @@ class Following:
             "/rooms/lobby",
             wishes or Wishes(),
             token,
-            wait=self.waits_s.append,
+            wait=self._wait,
             roll=lambda: 0.5,
             clock=lambda: self.now_s,
             say=self.said.append,
             event_max_bytes=event_max_bytes,
         )
+
+    def _wait(self, wait_s: float) -> None:
+        self.waits_s.append(wait_s)
+        if len(self.waits_s) == self.waits_max:
+            raise EnoughError
 
     def events(self, count: int) -> list[Event]:
         return list(islice(self.follower.events(), count))
@@ -168,9 +184,6 @@ def test_nobody_at_the_address_is_the_end_at_the_beginning() -> None:
 
 
 def test_relay_that_is_gone_is_waited_for_longer_each_time_and_half_a_minute_at_most() -> None:
-    class EnoughError(Exception):
-        pass
-
     with scripted(FIRST) as door:
         following = Following(door.url)
         [event] = following.events(1)
@@ -215,6 +228,26 @@ def test_goodbye_says_when_to_come_back() -> None:
     assert following.waits_s == [12 + 0.5 * PLACE_S]
     assert following.said == ["closed: restart 1012; again in 12.1 s"]
     assert door.asked[1].headers["last-event-id"] == "k7c2m9qa:41"
+
+
+def test_relay_that_stops_is_asked_again_at_the_place_that_it_gave(serve: Serve) -> None:
+    relay = serve("[server]\ndrain_s = 5\naccept_per_s = 1\n" + KEEPING)
+    assert isinstance(relay.address, tuple)
+    following = Following("http://{}:{}".format(*relay.address), Wishes(history=1), waits_max=1)
+    writer = relay.join()
+    writer.say("a")
+    relay.until(lambda: relay.server.hub.templates["rooms"].received_text == 1)
+    events = following.follower.events()
+    assert next(events).data == "a"
+    writer.close()
+
+    relay.ask_to_stop()
+    with pytest.raises(EnoughError):
+        next(events)
+
+    plan = Schedule(2, 5, 1)
+    # It may have been told at its turn only, a second after the other.
+    assert plan.return_s - 1 < following.waits_s[0] <= plan.back_s + PLACE_S
 
 
 def test_relay_that_is_not_there_at_the_time_that_it_told_is_asked_less_each_time() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from roomcast.policies.schedule import ENDING_S
 from tests.processes import RelayProcess, relay_process, started
 from tests.running import ask, ask_admin, metric
 from tests.wire import (
@@ -106,10 +107,6 @@ def test_second_signal_ends_the_process_at_once() -> None:
         assert process.exit_status() == 0
 
 
-# What a supervisor has to wait beyond drain_s, at most.
-BEYOND_DRAIN_S = 1.5
-
-
 def test_process_with_whom_nobody_cooperates_ends_soon_after_its_drain() -> None:
     with relay_process("server.drain_s=0.5", "limits.close_timeout_s=60", NO_PINGS) as process:
         # Nobody reads its log any more, a scrape does not come to its end, a member does not go.
@@ -124,7 +121,7 @@ def test_process_with_whom_nobody_cooperates_ends_soon_after_its_drain() -> None
             assert member.read_goodbye().code == 1012
             assert process.process.wait(HANG_S) == 0
 
-            assert 0.5 < time.monotonic() - begin_s < 0.5 + BEYOND_DRAIN_S
+            assert 0.5 < time.monotonic() - begin_s < 0.5 + ENDING_S
 
 
 def stuff_log(process: RelayProcess) -> None:

@@ -44,8 +44,8 @@ from roomcast.transport.token_holders import TokenHolders
 from roomcast.transport.tokens import Authenticator
 
 # How long a scrape under way may hold up the end. Behind the drain come this, the
-# watchdog and the log's last words: they have to fit between drain_s and the moment
-# when a supervisor loses patience.
+# watchdog and the log's last words: they have to fit into the ENDING_S between drain_s
+# and the moment when a supervisor loses patience, and the first members come back.
 _LAST_ANSWERS_S = 0.3
 
 
