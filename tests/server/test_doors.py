@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 import socket
 from pathlib import Path
@@ -101,3 +102,16 @@ def test_port_that_is_bound_and_not_listened_to_has_no_holder() -> None:
         bound.bind(("127.0.0.1", 0))
 
         assert holder_of(bound.getsockname()[1]) is None
+
+
+def test_path_that_was_passed_on_is_left_to_who_made_it(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        passed_on = _socket.socket(fileno=os.dup(listening.fileno()))
+
+        door = open_door("server", "unix:/nowhere", 0, passed_on=passed_on)
+        door.close()
+
+        assert door.address == str(path)
+        assert path.is_socket()

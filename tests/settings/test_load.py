@@ -292,3 +292,14 @@ def test_scope_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path)
 
     assert "a.toml line 4: api_keys[0].scopes" in str(caught.value)
     assert "'publish', 'read' or 'admin'" in str(caught.value)
+
+
+def test_credentials_of_systemd_are_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "ROOMCAST_SERVER__PORT", "5")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    loaded = load(overrides=["server.host=127.0.0.1"], secrets=tmp_path / "none")
+
+    assert loaded.settings.server.port == 5
+    assert value_and_source(loaded, "server.port")[1] == f"secret {tmp_path}/ROOMCAST_SERVER__PORT"
+    assert "server.port" in loaded.secrets

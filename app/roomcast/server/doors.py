@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from glob import glob
 
-from roomcast.transport.listener import UNIX_PREFIX, SocketOptions, bind
+from roomcast.transport.listener import UNIX_PREFIX, SocketOptions, adopt, bind
 
 
 class DoorError(OSError):
@@ -17,14 +17,15 @@ class Door:
     """An address that is ours, and the socket that listens there.
 
     Args:
-        listening: From ``bind``.
+        listening: From ``bind``, or ``adopt``.
+        is_ours: Whether we made it, and the file of its path with it.
     """
 
-    def __init__(self, listening: _socket.socket) -> None:
+    def __init__(self, listening: _socket.socket, *, is_ours: bool = True) -> None:
         self.listening = listening
         address = listening.getsockname()
         self.address: tuple[str, int] | str = address if isinstance(address, str) else address[:2]
-        self._file = _file_at(self.address)
+        self._file = _file_at(self.address) if is_ours else None
 
     def leave(self) -> None:
         """Remove the file of a path, unless a successor has put its own there.
@@ -53,18 +54,27 @@ def _file_at(address: tuple[str, int] | str) -> tuple[int, int] | None:
     return None
 
 
-def open_door(section: str, host: str, port: int, options: SocketOptions | None = None) -> Door:
-    """Listen at the address that a section of the settings names.
+def open_door(
+    section: str,
+    host: str,
+    port: int,
+    options: SocketOptions | None = None,
+    passed_on: _socket.socket | None = None,
+) -> Door:
+    """Listen at the address that a section of the settings names, or where somebody does already for us.
 
     Args:
         section: "server" or "admin".
         host: As ``bind``.
         port: Likewise.
         options: Likewise.
+        passed_on: A socket that listens, in the place of both.
 
     Raises:
         DoorError: If it is not to be had.
     """
+    if passed_on is not None:
+        return Door(adopt(passed_on, options), is_ours=False)
     try:
         return Door(bind(host, port, options))
     except OSError as error:

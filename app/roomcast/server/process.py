@@ -1,16 +1,20 @@
 """The relay as a process: its signals, its limit of open files, what it says first, and its exit status."""
 
 import gc
+import os
 import signal
 import sys
+import time
 from ipaddress import ip_address
 
 import gevent
 
 from roomcast.logs import Journal, line_for, open_journal
+from roomcast.server.activation import take_sockets
 from roomcast.server.files import raise_file_limit
 from roomcast.server.orphans import reap_orphans
 from roomcast.server.relay import Server
+from roomcast.server.supervision import Supervision
 from roomcast.settings import Loaded, Settings
 from roomcast.transport.listener import UNIX_PREFIX
 
@@ -34,18 +38,29 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
     reap_orphans()
     journal = open_journal(sys.stdout, level=log.level, form=log.format, is_dev=is_dev)
     server = Server(settings, journal, line_for(sys.stderr, log.format, is_dev=is_dev))
+    supervision = Supervision(
+        os.environ,
+        server.counters,
+        clock=time.monotonic,
+        drain_s=lambda: settings.server.drain_s,
+        ask_to_stop=server.ask_to_stop,
+        reload=server.reload,
+    )
     # Before the doors open: who is told to stop meanwhile should end as from any other signal.
     for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, server.ask_to_stop)
+        gevent.signal_handler(number, supervision.ask_to_stop)
     # Who tries it out has closed the terminal, and would find the port taken the next time.
-    gevent.signal_handler(signal.SIGHUP, server.ask_to_stop if is_dev else server.reload)
-    server.open()
+    gevent.signal_handler(signal.SIGHUP, supervision.ask_to_stop if is_dev else supervision.reload)
+    # --dev promises loopback, and what is passed on may listen anywhere.
+    server.open({} if is_dev else take_sockets(os.environ))
     # What the program consists of is never garbage, and need not be looked at again.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
     writer = gevent.spawn(journal.run)
     _announce(server, journal, settings)
+    supervision.ready()
     server.run()
+    supervision.end()
     journal.stop()
     writer.join(_LAST_WORDS_S)
     return 0

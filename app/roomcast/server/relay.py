@@ -1,7 +1,8 @@
 """The relay: everything that one process serves its rooms with, from its settings to its end."""
 
+import _socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from wsgiref.types import WSGIApplication
 
 from gevent.event import Event
@@ -91,13 +92,13 @@ class Server:
         self.private_address: tuple[str, int] | str = ""
         """Where the private door is, likewise."""
 
-    def open(self) -> None:
-        """Take both addresses and begin to serve. Raises DoorError."""
+    def open(self, passed_on: Mapping[str, _socket.socket] | None = None) -> None:
+        """Take both addresses, or what ``take_sockets`` has of them, and begin to serve. Raises DoorError."""
         limits = self._settings.limits
         options = SocketOptions(
             limits.send_buffer_bytes, limits.receive_buffer_bytes, limits.ping_interval_s, limits.pong_timeout_s
         )
-        public, private = self._open_doors(options)
+        public, private = self._open_doors(options, passed_on or {})
         self._doors = [public, private]
         self.public_address, self.private_address = public.address, private.address
         self._acceptor = Acceptor(public.listening, self._entry.accepted, self._journal, options)
@@ -118,11 +119,11 @@ class Server:
         self.canary.start(public.address)
         self._is_open = True
 
-    def _open_doors(self, options: SocketOptions) -> tuple[Door, Door]:
+    def _open_doors(self, options: SocketOptions, passed_on: Mapping[str, _socket.socket]) -> tuple[Door, Door]:
         server, admin = self._settings.server, self._settings.admin
-        public = open_door("server", server.host, server.port, options)
+        public = open_door("server", server.host, server.port, options, passed_on.get("server"))
         try:
-            return public, open_door("admin", admin.host, admin.port)
+            return public, open_door("admin", admin.host, admin.port, passed_on=passed_on.get("admin"))
         except DoorError:
             public.close()
             raise

@@ -2,6 +2,8 @@
 
     defaults < TOML file < /run/secrets/ROOMCAST_<SECTION>__<KEY> < ROOMCAST_<SECTION>__<KEY> < --set section.key=value
 
+What systemd loads as credentials of a service counts as what is in /run/secrets.
+
 ``--dev`` lays ``dev.toml`` over the file. A value that came from a secret is never
 shown, not even when it is wrong.
 """
@@ -25,6 +27,7 @@ from roomcast.settings.values import is_loopback
 
 FILES = (Path("config/roomcast.toml"), Path("/etc/roomcast/roomcast.toml"))
 SECRETS = Path("/run/secrets")
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 # In a wheel the file lies beside the package, in a checkout where its readers look for it.
 DEV_FILES = (Path(__file__).parents[1] / "dev.toml", Path(__file__).parents[3] / "config" / "dev.toml")
 
@@ -83,6 +86,7 @@ def load(
         *files,
         *([_beside_own_rooms(read_file(_dev_file()), files)] if is_dev else []),
         read_secrets(secrets),
+        *_read_credentials(),
         read_environment(),
         read_overrides(overrides),
     ]
@@ -90,6 +94,12 @@ def load(
     if is_dev:
         _check_loopback(loaded)
     return loaded
+
+
+def _read_credentials() -> list[Layer]:
+    """Return the secrets that systemd holds ready for this service (LoadCredential=), where it does."""
+    folder = os.environ.get(CREDENTIALS_VARIABLE)
+    return [read_secrets(Path(folder))] if folder else []
 
 
 def _find_file(file: Path | None) -> Path | None:

@@ -94,6 +94,15 @@ def bind(host: str, port: int, options: SocketOptions | None = None) -> _socket.
     return listening
 
 
+def adopt(listening: _socket.socket, options: SocketOptions | None = None) -> _socket.socket:
+    """Return a socket that somebody else has let listen, as ``bind`` would have made it: but for its address."""
+    if listening.family != socket.AF_UNIX:
+        _set_options(listening, options or SocketOptions())
+    listening.listen(_BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
 def _set_options(listening: _socket.socket, options: SocketOptions) -> None:
     # A room's burst is one write. Nagle would keep a small one back until
     # the last is acknowledged: 44 ms.
