@@ -17,6 +17,7 @@ help:
 	@echo "make image-size      say what the image weighs: base, dependencies, our code"
 	@echo "make lock            renew the versions and hashes of what the image is built from"
 	@echo "make test-container  build the image and test it; needs docker with compose and buildx"
+	@echo "make e2e             start all of docker compose, use it for two minutes, break it, and see who is told; likewise"
 	@echo "make lint            ruff, mypy --strict, and who may import whom"
 	@echo "make conformance     all cases of the Autobahn testsuite; needs Python 2.7 (see tests/conformance/README.md)"
 	@echo "make bench           measure, on this machine, against a floor in C (see tests/bench/README.md)"
@@ -43,6 +44,10 @@ test: .venv/installed-dev .venv/tools
 .PHONY: test-container
 test-container: .venv/installed-dev
 	@.venv/bin/python -m pytest --engine tests/container
+
+.PHONY: e2e
+e2e: .venv/installed-dev
+	@.venv/bin/python -m pytest --engine tests/e2e
 
 # The labels of the image are what git and the package say of this checkout.
 IMAGE = roomcast

@@ -8,9 +8,8 @@ import uuid
 from pathlib import Path
 from typing import Final, Self
 
-from tests.container.engine import Container, docker
+from tests.container.engine import ROOT, Container, docker
 
-ROOT: Final = Path(__file__).parent.parent.parent
 # 0: a port that the engine chooses.
 PORTS: Final = dict.fromkeys(("PORT", "ADMIN_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "TLS_PORT"), "0")
 

@@ -1,17 +1,11 @@
 """The image, built from this checkout once per session, and a relay that runs from it as the README advises."""
 
-import os
-import shlex
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.container.engine import Container, docker, running
-
-ROOT: Final = Path(__file__).parent.parent.parent
+from tests.container.engine import Container, built, running
 
 # As locked up as the relay promises to work, with ports that the engine chooses. The health check
 # is the image's own; only its interval is shorter, for a test waits for it.
@@ -23,11 +17,8 @@ LOCKED_UP: Final = (
 
 @pytest.fixture(scope="session")
 def image() -> Iterator[str]:
-    # DOCKER_BUILD_OPTIONS is for what only the machine knows: another PYTHON_IMAGE, a package index.
-    tag = f"roomcast-test:{uuid.uuid4().hex}"
-    docker("build", "--quiet", "--tag", tag, *shlex.split(os.environ.get("DOCKER_BUILD_OPTIONS", "")), str(ROOT))
-    yield tag
-    docker("rmi", tag)
+    with built() as tag:
+        yield tag
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,23 @@
 """The container engine by its command line: what a person would type, and what comes back.
 
-Nothing here knows the relay. Containers get their ports from the engine, are addressed by
+Nothing here knows how the relay is run. Containers get their ports from the engine, are addressed by
 identity, and are removed with whatever they left, also when the test fails.
 """
 
 import json
+import os
+import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeVar
 
+ROOT: Final = Path(__file__).parent.parent.parent
 ENGINE_TIMEOUT_S: Final = 110.0
 Value = TypeVar("Value")
 
@@ -74,13 +79,25 @@ class Container:
 
 
 @contextmanager
-def running(image: str, *options: str) -> Iterator[Container]:
+def running(image: str, *options: str, command: Sequence[str] = ()) -> Iterator[Container]:
     """Run the image in the background and yield its container; remove it, and its volumes, at the end."""
-    container = Container(docker("run", "--detach", *options, image))
+    container = Container(docker("run", "--detach", *options, image, *command))
     try:
         yield container
     finally:
         docker("rm", "--force", "--volumes", container.id)
+
+
+@contextmanager
+def built() -> Iterator[str]:
+    """Build the image from this checkout, yield its name, and forget that name at the end."""
+    # DOCKER_BUILD_OPTIONS is for what only the machine knows: another PYTHON_IMAGE, a package index.
+    tag = f"roomcast-test:{uuid.uuid4().hex}"
+    docker("build", "--quiet", "--tag", tag, *shlex.split(os.environ.get("DOCKER_BUILD_OPTIONS", "")), str(ROOT))
+    try:
+        yield tag
+    finally:
+        docker("rmi", tag)
 
 
 def eventually(find: Callable[[], Value | None], *, within_s: float) -> Value:

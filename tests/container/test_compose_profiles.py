@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 
-from tests.container.composition import ROOT, Composition
+from tests.container.composition import Composition
+from tests.container.engine import ROOT
 
 ALWAYS: Final = {"relay", "prometheus"}
 PROFILES: Final = {"grafana": {"grafana"}, "tls": {"proxy"}}

@@ -10,8 +10,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from roomcast import __version__
-from tests.container.conftest import ROOT
-from tests.container.engine import docker
+from tests.container.engine import ROOT, docker
 from tests.container.size import MIB, history_of, parts_of, report
 from tests.deploy.lock import read
 
