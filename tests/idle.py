@@ -8,6 +8,7 @@ from collections.abc import Callable
 from roomcast.api.app import Access
 from roomcast.api.guard import Guard
 from roomcast.api.keys import Keyring
+from roomcast.api.models import Planned
 from roomcast.api.operations import no_requests
 from roomcast.brokers.memory import MemoryBroker
 from roomcast.logs import Journal, Record
@@ -19,6 +20,7 @@ from roomcast.relay.busiest import Busiest
 from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
+from roomcast.settings.difference import Change
 from roomcast.transport.drain import Drain
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.reports import Reports
@@ -83,10 +85,22 @@ def idle_drain(members: KeepAlive, counters: TransportCounters, drain_s: float =
     )
 
 
+class NoFile:
+    """A configuration that nobody has written down."""
+
+    def reload(self) -> list[Change]:
+        return []
+
+    def plan(self, text: str) -> Planned:
+        raise ValueError("there is no file that another could stand in for")
+
+
 def idle_access(key: str = "") -> Access:
     """Return what the API of such a hub may do: look at its rooms, or with this key everything."""
-    keyring = Keyring(key, [], Journal(_fail_to_write))
-    return Access(Guard(keyring, PrivateHosts(), is_local=lambda: True), lambda room: None, idle_token_holders())
+    keyring = Keyring(key, [])
+    return Access(
+        Guard(keyring, PrivateHosts(), is_local=lambda: True), lambda room: None, idle_token_holders(), NoFile()
+    )
 
 
 def idle_collector() -> RelayCollector:

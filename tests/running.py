@@ -30,7 +30,7 @@ from roomcast.logs import Record, line_for
 from roomcast.metrics import TransportCounters
 from roomcast.relay.counters import TemplateCounters
 from roomcast.server import Server
-from roomcast.settings import Settings
+from roomcast.settings import Loaded, Settings
 from tests.certificates import issue, trusting
 from tests.diary import Diary
 from tests.event_source import EventStream, open_stream
@@ -72,6 +72,8 @@ class Relay:
     def __init__(self, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self.diary = Diary(settings.log.level)
+        self.configured = Loaded(settings)
+        """What it finds where it is configured, the next time that it looks."""
         self._settings = settings
         self._clients = ExitStack()
         self._opened: Future[Server] = Future()
@@ -83,7 +85,9 @@ class Relay:
     def _run(self) -> None:
         journal = self.diary.journal
         try:
-            server = Server(self._settings, journal, line_for(sys.stderr, self._settings.log.format, is_dev=False))
+            server = Server(
+                self._settings, journal, line_for(sys.stderr, self._settings.log.format, is_dev=False), again=self._read
+            )
             server.open()
         except BaseException as error:
             self._opened.set_exception(error)
@@ -101,6 +105,9 @@ class Relay:
         get_hub().destroy(destroy_loop=True)
         if not self._ended.done():
             self._ended.set_result(None)
+
+    def _read(self, text: str | None) -> Loaded:
+        return self.configured if text is None else Loaded(settings(text))
 
     # --- looking into it
 
@@ -212,6 +219,15 @@ class Relay:
         """Let all clients go, and wait until the relay has nothing of them any more."""
         self._clients.close()
         self.until(self.is_empty)
+
+    def reload(self, configured: Settings | None = None) -> None:
+        """Have it read its configuration again, these settings where they are given, and wait until it has."""
+        if configured is not None:
+            self.configured = Loaded(configured)
+        reloads = self.server.counters.config_reloads
+        before = self.call(lambda: sum(reloads.values()))
+        self.call(self.server.reload)
+        self.until(lambda: sum(reloads.values()) > before)
 
     def ask_to_stop(self) -> None:
         self._loop.run_callback_threadsafe(self.server.ask_to_stop)

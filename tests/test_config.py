@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from roomcast.settings import Settings, load
+from roomcast.settings.difference import AT_START
 from roomcast.settings.keys import TABLES
 from roomcast.settings.sections import OWN_LIMITS
 
@@ -52,6 +53,12 @@ def key_lines() -> list[int]:
     return [index for index, line in enumerate(MANUAL.splitlines()) if re.match(r"(# )?\w+ = ", line)]
 
 
+def key_at(index: int) -> str:
+    lines = [line.removeprefix("# ") for line in MANUAL.splitlines()]
+    section = next(line for line in lines[index::-1] if re.fullmatch(r"\[+\w+\]+", line))
+    return f"{section.strip('[]')}.{lines[index].partition(' = ')[0]}"
+
+
 def comment_above(index: int) -> str:
     lines = MANUAL.splitlines()
     start = index
@@ -84,8 +91,9 @@ def test_manual_shows_what_a_template_inherits_in_its_comments() -> None:
 def test_every_key_is_explained_above_and_says_when_it_takes_effect(index: int) -> None:
     comment = comment_above(index)
 
-    assert comment.endswith("Takes effect at restart.")
-    assert len(comment) > len("Takes effect at restart.")
+    words = "Takes effect at start." if key_at(index) in AT_START else "Takes effect on reload."
+    assert comment.endswith(words)
+    assert len(comment) > len(words)
 
 
 def test_manual_fits_a_terminal() -> None:

@@ -78,6 +78,10 @@ class Journal:
         self._wake = Event()
         self._stopping = Event()
 
+    def change(self, level: Level) -> None:
+        """Keep no record below this level from now on."""
+        self._threshold = LEVELS.index(level)
+
     def info(self, event: str, **fields: object) -> None:
         """Record what happens when all is well."""
         self.record(event, "info", **fields)

@@ -7,16 +7,13 @@ from falcon.testing import create_environ
 from roomcast.api.guard import NEIGHBOUR, Guard
 from roomcast.api.keys import ROOT, Holder, KeyFile, Keyring, Scope
 from roomcast.policies.hosts import PrivateHosts
-from tests.diary import Diary
 
 KEY = "0123456789abcdef0123456789abcdef"
 ALL = [*Scope]
 
 
 def guard_with(key: str, *, is_local: bool = True, keyring: Keyring | None = None) -> Guard:
-    return Guard(
-        keyring or Keyring(key, [], Diary().journal), PrivateHosts(["relay.internal"]), is_local=lambda: is_local
-    )
+    return Guard(keyring or Keyring(key, []), PrivateHosts(["relay.internal"]), is_local=lambda: is_local)
 
 
 def request(**headers: str) -> Request:
@@ -62,7 +59,7 @@ def test_key_without_the_scope_is_403_and_told_which_it_lacks(tmp_path_factory: 
     file = tmp_path_factory.mktemp("keys") / "screen"
     file.write_text(KEY)
     screen = Holder("screen", frozenset({Scope.READ}))
-    guard = guard_with("", keyring=Keyring("", [KeyFile(screen, str(file))], Diary().journal))
+    guard = guard_with("", keyring=Keyring("", [KeyFile(screen, str(file))]))
 
     error = refusal(guard, request(Authorization=f"Bearer {KEY}"), Scope.PUBLISH)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from roomcast.api.keys import FILE_MAX_BYTES, ROOT, Holder, KeyFile, KeyFileError, Keyring, Scope
-from tests.diary import Diary
 
 OLD = "0123456789abcdef0123456789abcdef"
 NEW = "fedcba9876543210fedcba9876543210"
@@ -18,15 +17,15 @@ def key_file(path: Path, text: str, holder: Holder = BACKEND) -> KeyFile:
     return KeyFile(holder, str(path))
 
 
-def test_nobody_has_a_key_where_there_is_none(diary: Diary) -> None:
-    keyring = Keyring("", [], diary.journal)
+def test_nobody_has_a_key_where_there_is_none() -> None:
+    keyring = Keyring("", [])
 
     assert keyring.is_empty
     assert keyring.holder_of("") is None
 
 
-def test_the_one_key_of_the_settings_opens_everything(diary: Diary) -> None:
-    keyring = Keyring(OLD, [], diary.journal)
+def test_the_one_key_of_the_settings_opens_everything() -> None:
+    keyring = Keyring(OLD, [])
 
     assert not keyring.is_empty
     assert keyring.holder_of(OLD) is ROOT
@@ -34,15 +33,15 @@ def test_the_one_key_of_the_settings_opens_everything(diary: Diary) -> None:
 
 
 @pytest.mark.parametrize("key", ["", NEW, OLD[:-1], OLD + "0", OLD.upper(), "ü" * 32])
-def test_key_that_is_nearly_right_is_nobodys(diary: Diary, key: str) -> None:
-    assert Keyring(OLD, [], diary.journal).holder_of(key) is None
+def test_key_that_is_nearly_right_is_nobodys(key: str) -> None:
+    assert Keyring(OLD, []).holder_of(key) is None
 
 
-def test_each_file_is_one_holders_and_may_have_several_keys(diary: Diary, tmp_path: Path) -> None:
+def test_each_file_is_one_holders_and_may_have_several_keys(tmp_path: Path) -> None:
     backend = key_file(tmp_path / "a", f"\n  {OLD}\t\r\n\n{NEW}")
     screen = key_file(tmp_path / "b", "x" * 32, SCREEN)
 
-    keyring = Keyring("", [backend, screen], diary.journal)
+    keyring = Keyring("", [backend, screen])
 
     assert [keyring.holder_of(key) for key in (OLD, NEW, "x" * 32)] == [BACKEND, BACKEND, SCREEN]
 
@@ -58,65 +57,31 @@ def test_each_file_is_one_holders_and_may_have_several_keys(diary: Diary, tmp_pa
     ],
 )
 def test_file_that_does_not_hold_keys_is_named_with_the_rule_and_not_quoted(
-    diary: Diary, tmp_path: Path, text: str, problem: str
+    tmp_path: Path, text: str, problem: str
 ) -> None:
     file = key_file(tmp_path / "keys", text)
 
     with pytest.raises(KeyFileError) as caught:
-        Keyring("", [file], diary.journal)
+        Keyring("", [file])
 
     assert str(caught.value).startswith(f'api_keys "backend": {tmp_path}/keys{problem}')
     assert OLD not in str(caught.value)
 
 
-def test_file_that_is_no_text_is_refused(diary: Diary, tmp_path: Path) -> None:
+def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "keys").write_bytes(b"\xff" * 32)
 
     with pytest.raises(KeyFileError, match="/keys is no text"):
-        Keyring("", [KeyFile(BACKEND, str(tmp_path / "keys"))], diary.journal)
+        Keyring("", [KeyFile(BACKEND, str(tmp_path / "keys"))])
 
 
-def test_file_that_is_not_there_is_refused(diary: Diary, tmp_path: Path) -> None:
+def test_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match=r"/keys cannot be read: No such file or directory$"):
-        Keyring("", [KeyFile(BACKEND, str(tmp_path / "keys"))], diary.journal)
+        Keyring("", [KeyFile(BACKEND, str(tmp_path / "keys"))])
 
 
-def test_key_of_two_holders_is_refused_for_nobody_could_tell_them_apart(diary: Diary, tmp_path: Path) -> None:
+def test_key_of_two_holders_is_refused_for_nobody_could_tell_them_apart(tmp_path: Path) -> None:
     files = [key_file(tmp_path / "a", OLD), key_file(tmp_path / "b", OLD, SCREEN)]
 
     with pytest.raises(KeyFileError, match='api_keys "screen": has a key that is also one of "backend"'):
-        Keyring("", files, diary.journal)
-
-
-def test_key_is_rotated_by_reading_its_file_again(diary: Diary, tmp_path: Path) -> None:
-    file = key_file(tmp_path / "keys", OLD)
-    keyring = Keyring("", [file], diary.journal)
-
-    key_file(tmp_path / "keys", f"{OLD}\n{NEW}\n")
-    assert keyring.holder_of(NEW) is None
-    keyring.reload()
-    both = [keyring.holder_of(OLD), keyring.holder_of(NEW)]
-    key_file(tmp_path / "keys", NEW)
-    keyring.reload()
-
-    assert both == [BACKEND, BACKEND]
-    assert [keyring.holder_of(OLD), keyring.holder_of(NEW)] == [None, BACKEND]
-    assert [(record["event"], record["keys"]) for record in diary.finish()] == [
-        ("API keys loaded", 2),
-        ("API keys loaded", 1),
-    ]
-
-
-def test_one_file_that_cannot_be_used_leaves_all_keys_as_they_were(diary: Diary, tmp_path: Path) -> None:
-    files = [key_file(tmp_path / "a", OLD), key_file(tmp_path / "b", "x" * 32, SCREEN)]
-    keyring = Keyring("", files, diary.journal)
-
-    key_file(tmp_path / "a", NEW)
-    key_file(tmp_path / "b", "too short")
-    keyring.reload()
-
-    assert [keyring.holder_of(OLD), keyring.holder_of(NEW), keyring.holder_of("x" * 32)] == [BACKEND, None, SCREEN]
-    [record] = diary.finish()
-    assert (record["level"], record["event"]) == ("error", "API keys refused")
-    assert record["message"].startswith('api_keys "screen": ')
-    assert "too short" not in str(record)
+        Keyring("", files)

@@ -32,7 +32,7 @@ def tokens() -> Tokens:
 @pytest.fixture
 def client(tokens: Tokens, diary: Diary) -> TestClient:
     access = idle_access(KEY)
-    access = Access(access.guard, access.terms_of, tokens)
+    access = Access(access.guard, access.terms_of, tokens, access.configuration)
     return TestClient(
         create_app(idle_hub(), idle_counters(), lambda: True, diary.journal, access), headers={"Host": "localhost"}
     )

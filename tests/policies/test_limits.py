@@ -283,7 +283,7 @@ def test_what_is_not_counted_is_never_refused() -> None:
     assert len(counts) == 0
 
 
-def test_address_that_is_said_to_be_a_proxy_s_is_never_counted_nor_given_back() -> None:
+def test_address_that_is_said_to_be_a_proxy_s_is_under_no_limit() -> None:
     counts = AddressCounts(limit=1, is_proxy={"203.0.113.9"}.__contains__)
 
     assert all(counts.admit("203.0.113.9") for _ in range(3))
@@ -292,11 +292,35 @@ def test_address_that_is_said_to_be_a_proxy_s_is_never_counted_nor_given_back() 
     assert not counts.admit("203.0.113.10")
 
 
-def test_without_a_limit_nothing_is_counted() -> None:
+def test_without_a_limit_everybody_is_let_in_and_counted() -> None:
     counts = AddressCounts(limit=0)
 
     assert all(counts.admit("203.0.113.9") for _ in range(5))
+    assert counts.most() == 5
+    for _ in range(5):
+        counts.release("203.0.113.9")
+    assert len(counts) == counts.most() == 0
+
+
+def test_limit_that_changes_counts_those_who_are_there() -> None:
+    counts = AddressCounts(limit=0)
+    assert all(counts.admit("203.0.113.9") for _ in range(2))
+
+    counts.change(3, lambda _: False)
+
+    assert [counts.admit("203.0.113.9") for _ in range(2)] == [True, False]
+
+
+def test_address_that_becomes_a_proxy_s_gives_back_what_it_took() -> None:
+    counts = AddressCounts(limit=1)
+    assert counts.admit("203.0.113.9")
+
+    counts.change(1, {"203.0.113.9"}.__contains__)
+    assert counts.admit("203.0.113.9")
+    assert counts.most() == 0
     counts.release("203.0.113.9")
+    counts.release("203.0.113.9")
+
     assert len(counts) == 0
 
 

@@ -95,11 +95,11 @@ def test_interval_can_be_changed_while_it_serves_from_none_and_to_none(serve: Se
     relay = serve()
     canary = relay.server.canary
 
-    relay.call(lambda: canary.every(3600))
+    relay.call(lambda: canary.change(relay.server.forwarding, 3600))
     first = rounds(relay)
-    relay.call(lambda: canary.every(1800))
+    relay.call(lambda: canary.change(relay.server.forwarding, 1800))
     second = rounds(relay, at_least=2)
-    relay.call(lambda: canary.every(0))
+    relay.call(lambda: canary.change(relay.server.forwarding, 0))
 
     assert (first, second) == ({"ok": 1}, {"ok": 2})
 

@@ -1,22 +1,40 @@
-"""What is read again while a relay serves: its certificate, and nobody who is there notices."""
+"""A configuration that changes while a relay serves: all of it or nothing, and nobody who is there notices."""
 
 from __future__ import annotations
 
 import re
 import signal
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from roomcast.settings import Loaded
 from tests.certificates import Files, issue, trusting
-from tests.processes import command, relay_process
-from tests.running import Relay, metric, settings
+from tests.processes import RelayProcess, command, relay_process
+from tests.running import Relay, Serve, ask, metric, settings
+from tests.tokens import SECRET
 from tests.transport.rooms import LOBBY
-from tests.wire import HANG_S, connect, shake_hands_rfc6455
+from tests.wire import HANG_S, connect, get, rfc6455_head, shake_hands_rfc6455
 
 ENDS = datetime(2100, 1, 1, tzinfo=UTC)
+PAGE = "Origin: https://app.example"
+
+
+def take(relay: Relay, toml: str) -> None:
+    """Have a relay take these settings."""
+    done = relay.counters.config_reloads["done"]
+    relay.reload(settings(toml))
+    assert relay.counters.config_reloads["done"] == done + 1, relay.diary.read()
+
+
+def refuse(relay: Relay, toml: str) -> str:
+    """Have a relay refuse these settings; return why."""
+    relay.reload(settings(toml))
+    return str(relay.diary.wait_for("configuration refused", level="error")["message"])
 
 
 def serial_number(relay: Relay) -> str:
@@ -33,6 +51,168 @@ def files(tmp_path: Path) -> Files:
     return issue(tmp_path)
 
 
+# --- nobody who is there notices
+
+
+def test_members_of_all_kinds_go_on_talking_across_a_reload(serve: Serve) -> None:
+    relay = serve()
+    ada, bob, json = relay.join(), relay.join_hixie76(), relay.join(LOBBY, "Sec-WebSocket-Protocol: roomcast.json")
+    stream = relay.stream()
+    stream.begin()
+    assert '"welcome"' in json.hear()
+
+    take(relay, '[origins]\nallow = ["https://app.example"]\nsame_origin = false\n[deflate]\nenabled = true')
+    newcomer = relay.join(LOBBY, PAGE)
+    newcomer.say("hello")
+
+    assert (ada.hear(), bob.hear()) == ("hello", "hello")
+    assert '"hello"' in json.hear()
+    assert stream.hear() == "hello"
+
+
+def test_newcomers_meet_the_new_origins(serve: Serve) -> None:
+    relay = serve()
+    assert relay.ask(rfc6455_head(LOBBY, PAGE)).status == 403
+
+    take(relay, '[origins]\nallow = ["https://app.example"]')
+
+    assert relay.join(LOBBY, PAGE)
+    record = relay.diary.wait_for("configuration reloaded")
+    assert record["changes"] == ['origins.allow: [] -> ["https://app.example"]']
+
+
+def test_template_that_is_gone_keeps_its_members_and_gets_no_new_ones(serve: Serve) -> None:
+    relay = serve()
+    ada, bob = relay.join(), relay.join()
+
+    take(relay, '[[rooms]]\nname = "desks"\npath = "/desks/{desk}"')
+
+    ada.say("hello")
+    assert bob.hear() == "hello"
+    assert relay.ask(rfc6455_head(LOBBY)).status == 404
+    assert relay.join("/desks/one")
+    assert relay.diary.wait_for("configuration reloaded")["changes"] == ["rooms.desks: added", "rooms.rooms: removed"]
+
+
+def test_rules_of_a_room_change_for_those_who_are_in_it(serve: Serve) -> None:
+    relay = serve()
+    ada = relay.join()
+
+    take(relay, '[[rooms]]\nname = "rooms"\npath = "/rooms/{room}"\necho = true')
+    relay.until(lambda: relay.server.hub.rooms[LOBBY].rules.echo)
+
+    ada.say("hello")
+    assert ada.hear() == "hello"
+
+
+def test_limits_of_the_process_count_those_who_are_there(serve: Serve) -> None:
+    relay = serve()
+    relay.join()
+
+    take(relay, "[limits]\nconnections_max = 1")
+    assert relay.ask(rfc6455_head(LOBBY)).status == 503
+    assert relay.metric("roomcast_connections_limit") == 1
+    take(relay, "[limits]\nconnections_max = 2")
+
+    assert relay.join()
+
+
+def test_pings_begin_and_end_as_the_settings_say(serve: Serve) -> None:
+    relay = serve()
+    ada = relay.join()
+
+    relay.configured = Loaded(settings("").model_copy(update={"limits": settings("").limits.model_copy(update=PINGS)}))
+    relay.call(relay.server.reload)
+
+    assert ada.read_frame() == (9, b"")
+
+
+PINGS = {"ping_interval_s": 0.2, "pong_timeout_s": 0.0}
+
+
+def test_tokens_can_be_asked_for_from_now_on_and_no_more(serve: Serve) -> None:
+    relay = serve()
+    ada = relay.join()
+    closed = f'[tokens]\nsecret = "{SECRET}"\n[[rooms]]\nname = "rooms"\npath = "/rooms/{{room}}"\naccess = "token"'
+
+    take(relay, closed)
+    assert relay.ask(rfc6455_head(LOBBY)).status == 401
+    assert SECRET not in str(relay.diary.read())
+    take(relay, "")
+
+    relay.join().say("hello")
+    assert ada.hear() == "hello"
+
+
+def test_level_of_the_log_changes_at_once(serve: Serve) -> None:
+    relay = serve()
+
+    relay.configured = Loaded(settings('[log]\nlevel = "error"'))
+    relay.call(relay.server.reload)
+    relay.until(lambda: relay.server.counters.config_reloads["done"] == 1)
+    relay.join()
+
+    assert relay.records("joined") == []
+
+
+def test_reload_is_counted(serve: Serve) -> None:
+    relay = serve()
+    assert relay.metric("roomcast_config_last_reload_successful") == 1
+    started_s = relay.metric("roomcast_config_last_reload_timestamp_seconds")
+
+    refuse(relay, '[origins]\nallow = ["nowhere"]')
+    assert relay.metric("roomcast_config_last_reload_successful") == 0
+    assert relay.metric("roomcast_config_last_reload_timestamp_seconds") == started_s
+    take(relay, "")
+
+    assert relay.metric("roomcast_config_last_reload_successful") == 1
+    assert relay.metric("roomcast_config_last_reload_timestamp_seconds") > started_s
+    assert relay.metric('roomcast_config_reloads_total{outcome="done"}') == 1
+    assert relay.metric('roomcast_config_reloads_total{outcome="refused"}') == 1
+
+
+# --- all or nothing
+
+GOOD = '[origins]\nallow = ["https://app.example"]\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "why"),
+    [
+        ('[origins]\nallow = ["https://app.example", "nowhere"]', 'allow "nowhere"'),
+        (GOOD + '[[rooms]]\nname = "a"\npath = "/a/{x}"\n[[rooms]]\nname = "b"\npath = "/a/{y}"', "ambiguous"),
+        (GOOD + '[server]\ntrusted_proxies = ["nobody"]', "nobody"),
+        (GOOD + '[admin]\nhosts = ["a:b"]', "a:b"),
+        (GOOD + '[tokens]\nkeys = ["/nowhere/key"]', "/nowhere/key cannot be read"),
+        (GOOD + '[[api_keys]]\nname = "backend"\nfile = "/nowhere/keys"\nscopes = ["read"]', "/nowhere/keys"),
+        (GOOD + '[tls]\ncertificate = "/nowhere/cert"\nkey = "/nowhere/key"', "/nowhere/cert cannot be read"),
+        (GOOD + '[log]\nformat = "json"', "log.format: only a start can take another value"),
+        (
+            GOOD + "[limits]\nsend_buffer_bytes = 8192\nreceive_buffer_bytes = 8192",
+            "limits.send_buffer_bytes: only a start",
+        ),
+    ],
+)
+def test_whatever_is_wrong_leaves_everything_as_it_was(serve: Serve, toml: str, why: str) -> None:
+    relay = serve()
+    ada = relay.join()
+
+    assert why in refuse(relay, toml)
+
+    assert relay.ask(rfc6455_head(LOBBY, PAGE)).status == 403
+    relay.join().say("hello")
+    assert ada.hear() == "hello"
+
+
+def test_certificate_that_appears_takes_a_start(serve: Serve, files: Files) -> None:
+    relay = serve()
+
+    assert refuse(relay, files.toml).startswith("tls.certificate, tls.key: only a start can take another value")
+
+
+# --- the files that the settings name
+
+
 def test_newcomers_get_the_new_certificate_and_members_notice_nothing(files: Files) -> None:
     relay = Relay(settings(files.toml), trusting())
     try:
@@ -42,6 +222,7 @@ def test_newcomers_get_the_new_certificate_and_members_notice_nothing(files: Fil
         issue(files.certificate.parent, ends=ENDS)
         assert serial_number(relay) == old
         relay.call(relay.server.reload)
+        relay.diary.wait_for("configuration reloaded")
 
         assert serial_number(relay) != old
         bob = relay.join()
@@ -63,34 +244,63 @@ def test_new_pair_that_does_not_fit_leaves_the_old_one(files: Files) -> None:
 
         relay.call(relay.server.reload)
 
+        assert relay.diary.wait_for("configuration refused", level="error")["message"].startswith("[tls] key: ")
         assert serial_number(relay) == old
-        assert relay.diary.wait_for("certificate refused", level="error")["message"].startswith("[tls] key: ")
-        assert relay.metric('roomcast_tls_reloads_total{outcome="failed"}') == 1
     finally:
         relay.stop()
 
 
-def test_hangup_signal_has_the_certificate_read_again_and_ends_nobody(files: Files) -> None:
+# --- the process
+
+
+@contextmanager
+def process_with(path: Path, toml: str, *assignments: str) -> Iterator[RelayProcess]:
+    path.write_text(toml)
     # A ping would come between its last words and ours.
-    with relay_process("limits.ping_interval_s=0", *files.assignments) as process:
-        with connect(process.address, tls=trusting()) as wire:
-            member = shake_hands_rfc6455(wire, LOBBY)
-            process.send_signal(signal.SIGHUP)
-            assert process.wait_for("certificate loaded")["expires"]
-            member.say_goodbye()
-            assert member.read_goodbye() == (1000, "peer")
-        assert metric(process.private_address, 'roomcast_tls_reloads_total{outcome="done"}') == 1
+    with relay_process("limits.ping_interval_s=0", *assignments, config=path) as process:
+        yield process
         process.send_signal(signal.SIGTERM)
         assert process.exit_status() == 0
 
 
-def test_hangup_signal_says_that_there_is_nothing_to_reload_where_there_is_no_certificate() -> None:
-    with relay_process() as process:
+def test_hangup_signal_has_the_file_read_again_and_ends_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "roomcast.toml"
+    with process_with(path, "") as process, connect(process.address) as wire:
+        member = shake_hands_rfc6455(wire, LOBBY)
+        path.write_text('[origins]\nallow = ["https://app.example"]\n[server]\ndemo = true')
+
         process.send_signal(signal.SIGHUP)
 
-        assert process.wait_for("nothing to reload")["level"] == "info"
-        process.send_signal(signal.SIGTERM)
-        assert process.exit_status() == 0
+        assert process.wait_for("configuration reloaded")["changes"] == [
+            'origins.allow: [] -> ["https://app.example"]',
+            "server.demo: false -> true",
+        ]
+        assert ask(process.address, get("/")).headers["content-type"].startswith("text/html")
+        member.say_goodbye()
+        assert member.read_goodbye() == (1000, "peer")
+        assert metric(process.private_address, 'roomcast_config_reloads_total{outcome="done"}') == 1
+
+
+def test_hangup_signal_with_a_file_that_is_wrong_names_the_place_the_value_and_the_rule(tmp_path: Path) -> None:
+    path = tmp_path / "roomcast.toml"
+    with process_with(path, "") as process:
+        path.write_text("[server]\ndemo = true\ndrain_s = -1\n")
+
+        process.send_signal(signal.SIGHUP)
+
+        refused = process.wait_for("configuration refused")
+        assert refused["message"].startswith(f"{path} line 3: server.drain_s = -1: ")
+        assert ask(process.address, get("/")).headers["content-type"].startswith("text/plain")
+
+
+def test_command_line_keeps_the_last_word(tmp_path: Path) -> None:
+    path = tmp_path / "roomcast.toml"
+    with process_with(path, "", "server.demo=false") as process:
+        path.write_text("[server]\ndemo = true\n")
+
+        process.send_signal(signal.SIGHUP)
+
+        assert process.wait_for("configuration reloaded")["changes"] == []
 
 
 def test_hangup_signal_ends_a_relay_that_somebody_tries_out_in_a_terminal() -> None:

@@ -55,13 +55,13 @@ def test_files_are_read_again_all_of_them_or_none(serve: Serve, tmp_path: Path) 
     one.write_bytes(new.public)
     other.write_text("what was I to write here?")
     relay.call(relay.server.reload)
-    refused = relay.diary.wait_for("keys refused", level="error")
+    refused = relay.diary.wait_for("configuration refused", level="error")
     assert refused["message"].startswith(f"[tokens] keys: {other}: ")
     assert relay.ask(rfc6455_head(LOBBY, shown(new))).status == 401
 
     other.write_bytes(signer("ES256").public)
     relay.call(relay.server.reload)
-    assert relay.diary.wait_for("keys loaded")["keys"] == 2
+    assert relay.diary.wait_for("configuration reloaded")["changes"] == []
     newcomer = relay.join(LOBBY, shown(new))
     assert relay.ask(rfc6455_head(LOBBY, shown(old))).status == 401
     # Who is in stays in: its token is as good as it was.

@@ -13,6 +13,7 @@ from typing import Any
 from falcon import MEDIA_JSON, MEDIA_TEXT, App, HTTPError, HTTPInternalServerError, HTTPNotFound, Request, Response
 from gevent import sleep
 
+from roomcast.api.configuration import Configuration, Plan, Reload
 from roomcast.api.dashboard import Client, Events, Index
 from roomcast.api.directory import Directory, Terms
 from roomcast.api.feed import Feed
@@ -51,6 +52,8 @@ class Access:
     """What holds for a room of this name; None where no template has it."""
     revoker: Revoker
     """Who sends a subject's members away."""
+    configuration: Configuration
+    """Who reads the configuration again."""
 
 
 def create_app(
@@ -98,6 +101,8 @@ def _add_api(app: App[Request, Response], hub: Hub, is_ready: Callable[[], bool]
     app.add_route(f"{API}/members", MembersOfRoom(guard, hub, directory))
     app.add_route(f"{API}/members/{{member_id}}", OneMember(guard, hub))
     app.add_route(f"{API}/presence", PresenceEvents(hub.announcer, lambda request: guard.require(request, Scope.READ)))
+    app.add_route(f"{API}/reload", Reload(guard, access.configuration))
+    app.add_route(f"{API}/plan", Plan(guard, access.configuration))
     app.add_route(f"{API}/revocations", Revocations(guard, access.revoker))
 
 

@@ -42,6 +42,11 @@ class Guard:
         self._serves = lru_cache(maxsize=64)(hosts.serves)
         self._is_local = is_local
 
+    def change(self, keyring: Keyring, hosts: PrivateHosts) -> None:
+        """Ask for other keys, and answer to other names, from the next request on."""
+        self._keyring = keyring
+        self._serves = lru_cache(maxsize=64)(hosts.serves)
+
     def check_host(self, request: Request) -> None:
         """Refuse a request that calls us by a name which is not ours.
 

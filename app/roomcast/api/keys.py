@@ -18,7 +18,6 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Final
 
-from roomcast.logs import Journal
 from roomcast.settings.values import check_api_key
 
 # A few lines, of which each may be a token of another system. More is another file than was meant.
@@ -69,16 +68,14 @@ class Keyring:
     Args:
         api_key: The one key with every scope; empty for none.
         files: The others.
-        journal: Where it is written down when files are read again.
 
     Raises:
         KeyFileError: If a file cannot be read, or does not hold keys.
     """
 
-    def __init__(self, api_key: str, files: Sequence[KeyFile], journal: Journal) -> None:
+    def __init__(self, api_key: str, files: Sequence[KeyFile]) -> None:
         self._api_key = api_key
         self._files = tuple(files)
-        self._journal = journal
         self._keys = self._read()
 
     @property
@@ -94,15 +91,6 @@ class Keyring:
             if compare_digest(known, digest):
                 found = holder
         return found
-
-    def reload(self) -> None:
-        """Read the files again: all of them, or none where one cannot be used. Says in the log which it was."""
-        try:
-            self._keys = self._read()
-        except KeyFileError as error:
-            self._journal.error("API keys refused", message=str(error), hint="those that were read before hold")
-        else:
-            self._journal.info("API keys loaded", keys=len(self._keys))
 
     def _read(self) -> tuple[_Key, ...]:
         keys: dict[bytes, Holder] = {}

@@ -268,3 +268,74 @@ class Problem(_Told):
     status: int
     detail: str
     """The rule that was broken, and nothing of the request."""
+
+
+# --- the configuration
+
+
+class ConfigurationChange(_Told):
+    """A key that has another value. Of secrets, and of templates that are new or gone, values are not told."""
+
+    key: str
+    """As in ``--set``; of a template, ``rooms.<its name>.<key>``."""
+    old: str | None
+    """As TOML writes it, and not more than the beginning of what is long; or ``removed``."""
+    new: str | None
+    """Likewise; or ``added``, or ``changed`` of what must not be shown."""
+
+
+class Reloaded(_Told):
+    """The configuration has been read again, and holds."""
+
+    changes: list[ConfigurationChange]
+    """What is different now."""
+
+
+class RefusedExample(_Told):
+    """One of those who would be refused."""
+
+    id: str
+    """Which connection."""
+    origin: str | None
+    """The page that it came from."""
+
+
+class RefusedMembers(_Told):
+    """Members who would be refused for one reason, if they came again."""
+
+    outcome: str
+    """The word of log and metric."""
+    rule: str
+    """What decides."""
+    members: int
+    """How many they are."""
+    examples: list[RefusedExample]
+    """The first of them."""
+
+
+class ExceededLimit(_Told):
+    """A limit that would lie below what is in use."""
+
+    key: str
+    """Its name."""
+    limit: int
+    """As it would be."""
+    in_use: int
+    """What there is now."""
+
+
+class Planned(_Told):
+    """What a configuration file would do. Nothing was changed."""
+
+    changes: list[ConfigurationChange]
+    """What would be different."""
+    restart: list[str]
+    """The keys that only a start can take: a reload would be refused, and a restart closes all members."""
+    members: int
+    """How many members there are."""
+    drain_s: float
+    """Over how many seconds a restart would close them."""
+    refused: list[RefusedMembers]
+    """Who would not be let in again, by reason."""
+    below_use: list[ExceededLimit]
+    """Limits below what is in use: nobody is closed, and newcomers are refused until it is less."""

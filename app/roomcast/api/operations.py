@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from roomcast.api import models
+from roomcast.api.configuration import TOML
 from roomcast.api.keys import Scope
 from roomcast.api.messages import BINARY, JSON, TEXT
 
@@ -43,6 +44,8 @@ _ALWAYS: Final = (400, 401, 403, 414, 421, 431, 500)
 _WITH_BODY: Final = (408, 411, 413, 415)
 _ROOM: Final = (404,)
 _PUBLISH: Final = (404, 409, 422, 429, 503)
+# A configuration that is wrong.
+_CONFIGURATION: Final = (422,)
 # As many streams as there may be.
 _STREAM: Final = (503,)
 
@@ -126,6 +129,27 @@ OPERATIONS: Final = (
         models.Nothing,
         models.Closed,
         bodies={JSON: models.Revocation},
+    ),
+    Operation(
+        "POST",
+        "/api/v1/reload",
+        "reload",
+        "Read the configuration again, and take all of it or nothing",
+        Scope.ADMIN,
+        models.Nothing,
+        models.Reloaded,
+        _CONFIGURATION,
+    ),
+    Operation(
+        "POST",
+        "/api/v1/plan",
+        "plan",
+        "Say what a configuration file would do to those who are connected, and do nothing",
+        Scope.ADMIN,
+        models.Nothing,
+        models.Planned,
+        _CONFIGURATION,
+        {TOML: None},
     ),
     Operation(
         "GET",

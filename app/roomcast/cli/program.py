@@ -9,7 +9,9 @@ import typer
 from roomcast import __version__
 from roomcast.cli.check import check
 from roomcast.cli.explain import explain
+from roomcast.cli.plan import plan
 from roomcast.cli.publish import publish
+from roomcast.cli.reload import reload
 from roomcast.cli.serve import serve
 from roomcast.cli.tail import tail
 from roomcast.cli.token import token
@@ -21,7 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (serve, check, explain, token, tail, publish):
+for command in (serve, check, explain, token, tail, publish, reload, plan):
     app.command()(command)
 
 

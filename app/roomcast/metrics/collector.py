@@ -65,6 +65,7 @@ class RelayCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield all families. Called by prometheus-client for each scrape."""
         yield from self._state()
+        yield from self._config()
         yield from self._drain()
         yield from self._connections()
         yield from self._handshakes()
@@ -85,6 +86,25 @@ class RelayCollector(Collector):
         yield GaugeMetricFamily("roomcast_ready", "1 while new members are wanted, else 0.", int(self._is_ready()))
         yield GaugeMetricFamily(
             "roomcast_draining", "1 from the request to stop until the end, else 0.", int(self._counters.is_draining)
+        )
+
+    def _config(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield counter(
+            "roomcast_config_reloads_total",
+            "How often the configuration was read again, and whether it was taken.",
+            ["outcome"],
+            counters.config_reloads,
+        )
+        yield GaugeMetricFamily(
+            "roomcast_config_last_reload_timestamp_seconds",
+            "When the configuration that holds was taken, in seconds since the epoch; the start counts.",
+            counters.config_reloaded_s,
+        )
+        yield GaugeMetricFamily(
+            "roomcast_config_last_reload_successful",
+            "1 if the configuration was taken when it was last read, the start included; else 0.",
+            int(counters.is_config_current),
         )
 
     def _drain(self) -> Iterator[Metric]:

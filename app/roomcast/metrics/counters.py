@@ -51,6 +51,8 @@ class TransportCounters:
 
     __slots__ = (
         "canary",
+        "config_reloaded_s",
+        "config_reloads",
         "connection_duration",
         "connections",
         "connections_limit",
@@ -67,6 +69,7 @@ class TransportCounters:
         "frames_sent",
         "handshake_duration",
         "handshakes",
+        "is_config_current",
         "is_draining",
         "json_frames_sent",
         "jwks_refreshes",
@@ -128,6 +131,10 @@ class TransportCounters:
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
         self.tls_expires_s = 0.0
         self.tls_reloads = {"done": 0, "failed": 0}
+        # The start counts as a configuration that was taken.
+        self.config_reloads = {"done": 0, "refused": 0}
+        self.config_reloaded_s = 0.0
+        self.is_config_current = True
         # By what became of each: a word of TokenFault, or accepted.
         self.tokens: dict[str, int] = {"accepted": 0} | {str(fault): 0 for fault in TokenFault}
         self.jwks_refreshes = {"done": 0, "failed": 0}

@@ -53,6 +53,10 @@ class KeyRing:
         """Take other keys of the configuration, instead of those before."""
         self._fixed = tuple(keys)
 
+    def take_over(self, before: KeyRing) -> None:
+        """Go on with what the same URL gave to another ring."""
+        self._fetched = dict(before._fetched)
+
     def fetched(self, keys: Sequence[Key], now_s: float) -> None:
         """Take what the URL gave. What it gave before and does not give any more goes on for ``OVERLAP`` intervals.
 

@@ -217,12 +217,12 @@ class AddressCounts:
     """The connections of one kind that each address has, in groups as ``address_group`` makes them.
 
     Holds an entry for an address only while it has a connection, so that a
-    walk through all of IPv6 leaves nothing behind.
+    walk through all of IPv6 leaves nothing behind. Whoever is under no limit is
+    counted as well: the limit may change while it stays.
 
     Args:
-        limit: Connections of one group; 0 is no limit, and counts nothing.
+        limit: Connections of one group; 0 is no limit.
         is_proxy: Tells which addresses stand for many, beside those that do in practice.
-            It must always give the same answer, or what was counted is never given back.
     """
 
     __slots__ = ("_counts", "_is_proxy", "_limit")
@@ -235,31 +235,38 @@ class AddressCounts:
     def __len__(self) -> int:
         return len(self._counts)
 
+    def change(self, limit: int, is_proxy: Callable[[str], bool]) -> None:
+        """Hold newcomers to another limit, and take others for proxies. Who is there stays, and counts."""
+        self._limit = limit
+        self._is_proxy = is_proxy
+
+    def most(self) -> int:
+        """Return how many the address has that has the most, of those that are under a limit."""
+        counted = (count for group, count in self._counts.items() if not self._is_proxy(group.partition("/")[0]))
+        return max(counted, default=0)
+
     def admit(self, address: str) -> bool:
         """Count one more connection and return True, owing a ``release``; or return False if it is one too many."""
-        group = self._group(address)
+        group = address_group(address)
         if group is None:
             return True
         count = self._counts.get(group, 0)
-        if count >= self._limit:
+        if self._limit and count >= self._limit and not self._is_proxy(address):
             return False
         self._counts[group] = count + 1
         return True
 
     def add(self, address: str) -> None:
         """Count one more connection though it is one too many, owing a ``release``."""
-        group = self._group(address)
+        group = address_group(address)
         if group is not None:
             self._counts[group] = self._counts.get(group, 0) + 1
 
     def release(self, address: str) -> None:
         """Count one connection less: exactly once for each one that was admitted, or added."""
-        group = self._group(address)
+        group = address_group(address)
         if group is None:
             return
         count = self._counts.pop(group, 0)
         if count > 1:
             self._counts[group] = count - 1
-
-    def _group(self, address: str) -> str | None:
-        return None if not self._limit or self._is_proxy(address) else address_group(address)

@@ -37,6 +37,10 @@ class Revocations:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def change(self, leeway_s: float) -> None:
+        """Let the clocks of issuers differ by so much from now on."""
+        self._leeway_s = leeway_s
+
     def add(self, subject: str, *, now_s: float, ttl_s: float) -> bool:
         """Refuse from now on every token of this subject that was issued until now.
 

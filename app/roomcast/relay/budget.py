@@ -58,6 +58,7 @@ class Budget:
     """
 
     __slots__ = (
+        "_asked_bytes",
         "_bound_bytes",
         "_left_bytes",
         "_logs",
@@ -83,6 +84,7 @@ class Budget:
         # What may be held at this moment, and from where on nobody more is kept.
         self._bound_bytes = limit_bytes or _ENDLESS
         self._tight_bytes = TIGHT_SHARE * self._bound_bytes
+        self._asked_bytes = left_bytes
         self._left_bytes = left_bytes if limit_bytes else None
         self._reserve_bytes = reserve_bytes
         # Plain attributes: they are asked for between two sends.
@@ -91,6 +93,16 @@ class Budget:
         # Whether nearly nothing is left at all.
         self.is_spent = False
         self.unlooked_bytes = _ENDLESS if self._left_bytes is None else LOOK_AFTER_BYTES
+
+    def change(self, limit_bytes: int) -> None:
+        """Hold as much as this from now on. If it is less than what is held, the next look finds it full."""
+        self.limit_bytes = limit_bytes
+        self._bound_bytes = limit_bytes or _ENDLESS
+        self._tight_bytes = TIGHT_SHARE * self._bound_bytes
+        self._left_bytes = self._asked_bytes if limit_bytes else None
+        self.is_spent = False
+        self.unlooked_bytes = _ENDLESS if self._left_bytes is None else LOOK_AFTER_BYTES
+        self._judge()
 
     def charge_log(self, log: Log, held_bytes: int) -> None:
         """Note what a room's log holds for its laggards now; 0 when there are none."""

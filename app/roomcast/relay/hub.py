@@ -102,6 +102,17 @@ class Hub:
         """Make the counters that all rooms of one template share."""
         return self.templates.setdefault(name, TemplateCounters(name))
 
+    def change_rules(self, rules_of: Callable[[str], RoomRules | None]) -> None:
+        """Let the rooms that are open go by other rules, a few at a time; those without any go on by their own.
+
+        Whether one keeps a history, and tells who comes and goes, was decided when it was opened.
+        """
+        self._slices.add([partial(self._change_rules, room, rules_of) for room in list(self.rooms.values())])
+
+    def _change_rules(self, room: Room, rules_of: Callable[[str], RoomRules | None]) -> None:
+        if (rules := rules_of(room.name)) is not None:
+            room.rules = rules.after(room.rules)
+
     # --- members
 
     def refusal(self, name: str, rules: RoomRules, wish: Wish = NO_WISH) -> str | None:

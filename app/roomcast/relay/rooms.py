@@ -44,9 +44,9 @@ class Rooms(dict[str, Room]):
         "_deserted",
         "_forgotten_s",
         "_histories",
-        "_rooms_max",
         "aside",
         "evicted",
+        "rooms_max",
     )
 
     def __init__(
@@ -63,7 +63,8 @@ class Rooms(dict[str, Room]):
         self._broker = broker
         self._budget = budget
         self._histories = histories
-        self._rooms_max = rooms_max
+        self.rooms_max = rooms_max
+        """How many may be open. May change: those that are open stay."""
         self._clock = clock
         # Those without members, the one that was left first at the head.
         self._deserted: dict[Room, None] = {}
@@ -79,13 +80,13 @@ class Rooms(dict[str, Room]):
         """Return the setting that would keep a member out of this room now, or None."""
         room = self.get(name)
         if room is None:
-            is_full = self._rooms_max and len(self) >= self._rooms_max and not self._deserted
+            is_full = self.rooms_max and len(self) >= self.rooms_max and not self._deserted
             return "rooms_max" if is_full else None
         return "members_max" if rules.members_max and room.member_count >= rules.members_max else None
 
     def open(self, name: str, rules: RoomRules, counters: TemplateCounters) -> Room:
         """Return a room that is not open yet, open. Somebody joins it, or something is said in it, at once."""
-        if self._rooms_max and len(self) >= self._rooms_max and self._deserted:
+        if self.rooms_max and len(self) >= self.rooms_max and self._deserted:
             self.evicted += 1
             self.forget(next(iter(self._deserted)))
         room = self[name] = Room(

@@ -1,6 +1,6 @@
 """How the rooms of one template behave."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -32,3 +32,18 @@ class RoomRules:
     """Whether members learn who comes and goes, if they can be told."""
     presence_interval_s: float = 1.0
     """How long those who come and go are gathered before the others are told."""
+
+    def after(self, opened_by: "RoomRules") -> "RoomRules":
+        """Return these for a room that was opened by others: what is made with a room stays as it was made."""
+        old = opened_by
+        rules = replace(self, presence=old.presence, presence_interval_s=old.presence_interval_s)
+        if bool(self.history_messages) == bool(old.history_messages):
+            return rules
+        return replace(
+            rules,
+            history_messages=old.history_messages,
+            history_max_bytes=old.history_max_bytes,
+            history_max_age_s=old.history_max_age_s,
+            # Whoever asks for all that is kept must not be too far behind at once.
+            lag_max_bytes=max(self.lag_max_bytes, old.lag_max_bytes),
+        )

@@ -3,12 +3,9 @@
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from roomcast.api.app import Access
 from roomcast.api.directory import Terms
 from roomcast.api.guard import Guard
 from roomcast.api.keys import Holder, KeyFile, Keyring, Scope
-from roomcast.api.revocations import Revoker
-from roomcast.logs import Journal
 from roomcast.policies.hosts import PrivateHosts
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.hub import Hub
@@ -16,49 +13,51 @@ from roomcast.settings import Settings
 from roomcast.transport.admission import Admission, RoomTemplate
 
 
-def build_keyring(settings: Settings, journal: Journal) -> Keyring:
+def build_keyring(settings: Settings) -> Keyring:
     """Read the keys that the settings name.
 
     Raises:
         ValueError: Naming the file and the rule it breaks.
     """
     files = [KeyFile(Holder(of.name, frozenset(map(Scope, of.scopes))), of.file) for of in settings.api_keys]
-    return Keyring(settings.admin.api_key, files, journal)
+    return Keyring(settings.admin.api_key, files)
 
 
-def build_access(
-    settings: Settings,
-    *,
-    keyring: Keyring,
-    hub: Hub,
-    admission: Admission,
-    revoker: Revoker,
-    is_local: Callable[[], bool],
-) -> Access:
-    """Return what the API may do, and for whom.
+def build_guard(settings: Settings, keyring: Keyring, is_local: Callable[[], bool]) -> Guard:
+    """Return who is asked for a key.
 
     Args:
         settings: The relay's.
         keyring: From ``build_keyring``.
-        hub: The rooms.
-        admission: The templates.
-        revoker: Who knows whose token is whose.
         is_local: Whether the private door can be reached from its own machine only.
 
     Raises:
         ValueError: Naming a host that is none.
     """
-    guard = Guard(keyring, PrivateHosts(settings.admin.hosts), is_local)
-    reported = frozenset(settings.limits.report_only)
-    terms = {
-        template.name: _terms(template, hub.add_template(template.name), reported) for template in admission.templates
-    }
+    return Guard(keyring, PrivateHosts(settings.admin.hosts), is_local)
 
-    def terms_of(room: str) -> Terms | None:
-        template = admission.template_of(room)
-        return terms[template.name] if template else None
 
-    return Access(guard, terms_of, revoker)
+class RoomTerms:
+    """What holds for the rooms of a configuration, for those who publish by the API.
+
+    Args:
+        settings: It.
+        admission: Made of it.
+        hub: Where the numbers of its templates are.
+    """
+
+    def __init__(self, settings: Settings, admission: Admission, hub: Hub) -> None:
+        reported = frozenset(settings.limits.report_only)
+        self._admission = admission
+        self._terms = {
+            template.name: _terms(template, hub.add_template(template.name), reported)
+            for template in admission.templates
+        }
+
+    def of(self, room: str) -> Terms | None:
+        """Return it for a room of this name; None where no template has it."""
+        template = self._admission.template_of(room)
+        return self._terms[template.name] if template else None
 
 
 def check_api(settings: Settings) -> None:
@@ -67,7 +66,7 @@ def check_api(settings: Settings) -> None:
     Raises:
         ValueError: If not, naming the value and the rule it breaks.
     """
-    build_keyring(settings, Journal(lambda _: None))
+    build_keyring(settings)
     PrivateHosts(settings.admin.hosts)
 
 

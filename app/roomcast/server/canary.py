@@ -37,7 +37,7 @@ class CanaryWatch:
             address,
             self.door.key,
             is_tls=bool(self._settings.tls.certificate),
-            owes_proxy_header=self._forwarding.owes_proxy_header,
+            owes_proxy_header=lambda peer: self._forwarding.owes_proxy_header(peer),
             has_place=self._membership.places.has_spare,
             counters=self._membership.counters.canary,
             journal=self._journal,
@@ -47,8 +47,14 @@ class CanaryWatch:
         )
         self._canary.every(self._settings.admin.canary_interval_s)
 
-    def every(self, interval_s: float) -> None:
-        """Go round every so many seconds from now on; 0: no more. As a reload asks for it; never waits."""
+    def change(self, forwarding: Forwarding, interval_s: float) -> None:
+        """Go round every so many seconds from now on; 0: no more. As a reload asks for it; never waits.
+
+        Args:
+            forwarding: Who has to begin with a PROXY header, from now on.
+            interval_s: Seconds.
+        """
+        self._forwarding = forwarding
         if self._canary is not None:
             self._canary.every(interval_s)
 

@@ -10,8 +10,10 @@ from roomcast.relay.busiest import Busiest
 from roomcast.relay.history import Histories
 from roomcast.relay.hub import Hub
 from roomcast.relay.room import Room
+from roomcast.relay.rules import RoomRules
 from roomcast.server.memory import MemoryLimit, history_total_max_bytes, lag_total_max_bytes
 from roomcast.settings import Settings
+from roomcast.transport.admission import Admission
 from roomcast.transport.loop import LoopScheduler
 
 
@@ -39,6 +41,22 @@ def build_hub(settings: Settings, memory: MemoryLimit | None, report: Callable[[
     for room in settings.rooms:
         hub.add_template(room.name)
     return hub
+
+
+def change_hub(hub: Hub, settings: Settings, memory: MemoryLimit | None, admission: Admission) -> None:
+    """Let the hub go by other settings. Templates that are gone keep their counters: their rooms may go on."""
+    limits = settings.limits
+    for room in settings.rooms:
+        hub.add_template(room.name)
+    hub.rooms.rooms_max = limits.rooms_max
+    hub.budget.change(lag_total_max_bytes(limits.lag_total_max_bytes, memory))
+    hub.histories.limit_bytes = history_total_max_bytes(limits.history_total_max_bytes, memory)
+
+    def rules_of(name: str) -> RoomRules | None:
+        template = admission.template_of(name)
+        return template.rules if template is not None else None
+
+    hub.change_rules(rules_of)
 
 
 def _budget(settings: Settings, memory: MemoryLimit | None) -> Budget:

@@ -37,14 +37,16 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
     raise_file_limit()
     reap_orphans()
     journal = open_journal(sys.stdout, level=log.level, form=log.format, is_dev=is_dev)
-    server = Server(settings, journal, line_for(sys.stderr, log.format, is_dev=is_dev))
+    server = Server(
+        settings, journal, line_for(sys.stderr, log.format, is_dev=is_dev), loaded=loaded, again=loaded.given.load
+    )
     supervision = Supervision(
         os.environ,
         server.counters,
         clock=time.monotonic,
-        drain_s=lambda: settings.server.drain_s,
+        drain_s=lambda: server.loaded.settings.server.drain_s,
         ask_to_stop=server.ask_to_stop,
-        reload=server.reload,
+        reload=server.reloading.attempt,
     )
     # Before the doors open: who is told to stop meanwhile should end as from any other signal.
     for number in (signal.SIGTERM, signal.SIGINT):

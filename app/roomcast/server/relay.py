@@ -2,47 +2,49 @@
 
 import _socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from wsgiref.types import WSGIApplication
 
+import gevent
 from gevent.event import Event
 
-from roomcast.api.app import create_app
+from roomcast.api.app import Access, create_app
 from roomcast.api.door import PrivateDoor
 from roomcast.api.watchdog import Watchdog
-from roomcast.logs import Journal, Processor, address_for_logs, fault
+from roomcast.logs import Journal, Processor, fault
 from roomcast.metrics import TransportCounters
-from roomcast.pages import CHAT
-from roomcast.policies.limits import AddressCounts
 from roomcast.policies.revocations import Revocations
 from roomcast.protocol import event_stream
-from roomcast.protocol.bearer import TokenPlaces
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.room import Room
-from roomcast.server.api import build_access, build_keyring, is_loopback
+from roomcast.server.api import RoomTerms, build_guard, build_keyring, is_loopback
 from roomcast.server.canary import CanaryWatch
 from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.drain import build_drain
 from roomcast.server.faults import report_faults
-from roomcast.server.files import connections_max
-from roomcast.server.hub import build_hub
+from roomcast.server.front import (
+    build_authenticator,
+    build_membership,
+    change_membership,
+    deflation_of,
+    handshake_limits,
+    page_of,
+)
+from roomcast.server.hub import build_hub, change_hub
 from roomcast.server.memory import find_memory_limit
+from roomcast.server.plan import InUse
 from roomcast.server.policies import build_forwarding, build_policies
+from roomcast.server.reload import Again, Prepared, Reloading
 from roomcast.server.tokens import build_verifier
-from roomcast.settings import Settings
+from roomcast.settings import Loaded, Settings
 from roomcast.transport.admission import Outcome
-from roomcast.transport.answers import Page
 from roomcast.transport.certificate import Certificate
-from roomcast.transport.entry import Entry, HandshakeLimits
-from roomcast.transport.formats import Deflation, Formats
+from roomcast.transport.entry import Entry
+from roomcast.transport.formats import Formats
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.listener import Acceptor, SocketOptions
-from roomcast.transport.membership import Membership
-from roomcast.transport.places import Places
-from roomcast.transport.reports import Reports
 from roomcast.transport.tls import TlsServer
 from roomcast.transport.token_holders import TokenHolders
-from roomcast.transport.tokens import Authenticator
 
 # How long a scrape under way may hold up the end. Behind the drain come this, the
 # watchdog and the log's last words: they have to fit into the ENDING_S between drain_s
@@ -57,13 +59,25 @@ class Server:
         settings: What the operator wants.
         journal: The log; whoever makes it runs it.
         chain: Makes a line of what the watchdog has to say on stderr; JSON without it.
+        loaded: Where they came from; without it, nothing of them is a secret.
+        again: How they are read again; without it, a reload reads the files again that they name.
 
     Raises:
-        ValueError: As ``build_policies``, ``build_forwarding``, ``build_verifier``, ``build_keyring``, ``build_access``
+        ValueError: As ``build_policies``, ``build_forwarding``, ``build_verifier``, ``build_keyring``, ``build_guard``
             and ``Certificate``.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, chain: tuple[Processor, ...] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        chain: tuple[Processor, ...] | None = None,
+        *,
+        loaded: Loaded | None = None,
+        again: Again | None = None,
+    ) -> None:
+        self.loaded = loaded or Loaded(settings)
+        """The configuration that holds."""
         self._settings = settings
         self._journal = journal
         self._stop_asked = Event()
@@ -79,9 +93,22 @@ class Server:
         self._verifier = build_verifier(settings, journal, self.counters)
         self._revocations = Revocations(leeway_s=settings.tokens.leeway_s)
         self.token_holders = self._build_token_holders()
+        self._membership = build_membership(
+            settings,
+            self.forwarding,
+            hub=self.hub,
+            counters=self.counters,
+            journal=journal,
+            keep_alive=self.keep_alive,
+            token_holders=self.token_holders,
+        )
+        self._formats = Formats(self.counters, deflation_of(settings))
+        self.canary = CanaryWatch(settings, self._membership, self.forwarding, journal)
         self._entry = self._build_entry()
         self._watchdog = Watchdog(self.counters.loop_lag, chain=chain)
-        self._keyring = build_keyring(settings, journal)
+        self._guard = build_guard(settings, build_keyring(settings), lambda: is_loopback(self.private_address))
+        self._terms = RoomTerms(settings, self.admission, self.hub)
+        self.reloading = Reloading(self, again or self._unchanged, journal, self.counters)
         self._app = self._build_app()
         self._is_open = False
         self._doors: list[Door] = []
@@ -101,7 +128,7 @@ class Server:
         public, private = self._open_doors(options, passed_on or {})
         self._doors = [public, private]
         self.public_address, self.private_address = public.address, private.address
-        self._acceptor = Acceptor(public.listening, self._entry.accepted, self._journal, options)
+        self._acceptor = Acceptor(public.listening, self._accepted, self._journal, options)
         self._private_door = PrivateDoor(
             private.listening, self._app, self._journal, body_max_bytes=self._settings.admin.body_max_bytes
         )
@@ -134,21 +161,6 @@ class Server:
             self._drain.cut_short()
         self._stop_asked.set()
 
-    def reload(self) -> None:
-        """Read certificate, token keys and API keys again, while it serves. Called in the loop, as by a signal."""
-        reloads: list[Callable[[], None]] = []
-        if self._certificate is not None:
-            reloads.append(self._certificate.reload)
-        if self._verifier is not None and self._settings.tokens.keys:
-            reloads.append(self._verifier.reload)
-        if self._settings.api_keys:
-            reloads.append(self._keyring.reload)
-        for reload in reloads:
-            reload()
-        if not reloads:
-            hint = "only the files of [tls], of [tokens] keys and of [[api_keys]] are read again, and there are none"
-            self._journal.info("nothing to reload", hint=hint)
-
     def run(self) -> None:
         """Serve until asked to stop, then say goodbye to everybody and close both doors."""
         self._stop_asked.wait()
@@ -178,6 +190,56 @@ class Server:
         self._watchdog.stop()
         if self._memory is not None:
             self._memory.close()
+
+    # --- another configuration, see ``reload.py``
+
+    def reload(self) -> None:
+        """Begin to read the configuration again, while it serves. Called in the loop, as by a signal."""
+        self.reloading.ask()
+
+    def change(self, prepared: Prepared) -> None:
+        """Go by another configuration from now on. See ``reload.Changeable``."""
+        settings = prepared.loaded.settings
+        # Last of what can fail; from here on nothing does, and nothing switches greenlets.
+        before, verifier = self._verifier, build_verifier(settings, self._journal, self.counters, self._verifier)
+        self.loaded, self._settings, self._verifier = prepared.loaded, settings, verifier
+        self.admission, self.forwarding = prepared.admission, prepared.forwarding
+        self._journal.change(settings.log.level)
+        self._drain.drain_s, self._drain.accept_per_s = settings.server.drain_s, settings.server.accept_per_s
+        change_hub(self.hub, settings, self._memory, self.admission)
+        change_membership(self._membership, settings, self.forwarding)
+        self._formats.change(deflation_of(settings))
+        self._guard.change(prepared.keyring, prepared.hosts)
+        self._terms = RoomTerms(settings, self.admission, self.hub)
+        if self._certificate is not None and prepared.certificate is not None:
+            self._certificate.change(settings.tls.certificate, settings.tls.key, prepared.certificate)
+        self._entry = self._build_entry()
+        self.canary.change(self.forwarding, settings.admin.canary_interval_s)
+        if verifier is not None and self._is_open:
+            verifier.start()
+        if before is not None:
+            # It waits for its own end.
+            gevent.spawn(before.stop)
+
+    def in_use(self) -> InUse:
+        """Return what is in use now."""
+        aside, places = self.hub.rooms.aside, self._membership.places
+        return InUse(
+            # A member that is no room's of theirs is our own.
+            (member for member in self.keep_alive if member.room.name not in aside),
+            places.connections,
+            places.most_of_one_address(),
+            len(self.hub.rooms),
+            self.hub.budget.held_bytes,
+            self.hub.histories.held_bytes,
+        )
+
+    def _unchanged(self, text: str | None) -> Loaded:
+        """Return the settings that hold, as nobody has said how to read them again; or those of a file's text."""
+        return self.loaded if text is None else self.loaded.given.load(text)
+
+    def _accepted(self, raw: _socket.socket, address: str) -> None:
+        self._entry.accepted(raw, address)
 
     def _is_ready(self) -> bool:
         return self._is_open and not self.counters.is_draining
@@ -210,85 +272,23 @@ class Server:
         )
 
     def _build_app(self) -> WSGIApplication:
-        access = build_access(
-            self._settings,
-            keyring=self._keyring,
-            hub=self.hub,
-            admission=self.admission,
-            revoker=self.token_holders,
-            is_local=lambda: is_loopback(self.private_address),
-        )
+        access = Access(self._guard, lambda room: self._terms.of(room), self.token_holders, self.reloading)
         return create_app(self.hub, self.counters, self._is_ready, self._journal, access)
 
     def _build_entry(self) -> Entry:
         settings = self._settings
-        limits = settings.limits
-        reports = Reports(limits.report_only, self.counters, self._journal, time.monotonic)
-        membership = Membership(
-            hub=self.hub,
-            counters=self.counters,
-            journal=self._journal,
-            places=self._build_places(reports),
-            reports=reports,
-            keep_alive=self.keep_alive,
-            token_holders=self.token_holders,
-            clock=time.monotonic,
-            close_timeout_s=limits.close_timeout_s,
-            address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
-        )
-        deflate = settings.deflate
-        deflation = Deflation(deflate.level, deflate.min_bytes) if deflate.enabled else None
-        handshakes = HandshakeLimits(
-            handshake_timeout_s=limits.handshake_timeout_s,
-            head_max_bytes=limits.head_max_bytes,
-            headers_max=limits.headers_max,
-        )
-        page = _page(is_demo=settings.server.demo)
-        formats = Formats(self.counters, deflation)
-        tls = None if self._certificate is None else TlsServer(self._certificate)
-        authenticator = self._build_authenticator()
-        self.canary = CanaryWatch(settings, membership, self.forwarding, self._journal)
         return Entry(
             self.admission,
-            membership,
-            formats,
-            handshakes,
-            page,
+            self._membership,
+            self._formats,
+            handshake_limits(settings),
+            page_of(settings),
             self.forwarding,
-            tls,
-            authenticator,
+            None if self._certificate is None else TlsServer(self._certificate),
+            build_authenticator(settings, self._verifier, self._revocations, self.counters),
             drain=self._drain,
             canary=self.canary.door,
         )
 
-    def _build_authenticator(self) -> Authenticator | None:
-        if self._verifier is None:
-            return None
-        tokens = self._settings.tokens
-        return Authenticator(
-            TokenPlaces(tokens.cookie, tokens.query),
-            self._verifier.verify,
-            revocations=self._revocations,
-            clock=time.time,
-            counters=self.counters,
-        )
-
-    def _build_places(self, reports: Reports) -> Places:
-        limits, is_proxy = self._settings.limits, self.forwarding.proxies.trusts
-        self.counters.connections_limit = connections_max(limits.connections_max)
-        return Places(
-            connections_max=self.counters.connections_limit,
-            handshakes_max=limits.handshakes_max,
-            connections=AddressCounts(limits.connections_per_address, is_proxy),
-            handshakes=AddressCounts(limits.handshakes_per_address, is_proxy),
-            reports=reports,
-        )
-
     def _report(self, room: Room | None, error: Exception) -> None:
         self._journal.error("internal fault", room=None if room is None else room.name, **fault(error))
-
-
-def _page(*, is_demo: bool) -> Page:
-    if not is_demo:
-        return Page(b"Roomcast is running. Rooms are WebSockets: see your configuration for their paths.\n")
-    return Page(CHAT.body, CHAT.headers)

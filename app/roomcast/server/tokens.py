@@ -26,7 +26,9 @@ _NO_KEY = (
 )
 
 
-def build_verifier(settings: Settings, journal: Journal, counters: TransportCounters) -> TokenVerifier | None:
+def build_verifier(
+    settings: Settings, journal: Journal, counters: TransportCounters, before: TokenVerifier | None = None
+) -> TokenVerifier | None:
     """Return what checks tokens; None where no key is configured, and so nobody looks at any.
 
     Raises:
@@ -37,7 +39,7 @@ def build_verifier(settings: Settings, journal: Journal, counters: TransportCoun
     check_installed()
     from roomcast.server.verifier import TokenVerifier
 
-    return TokenVerifier(settings, journal=journal, counters=counters)
+    return TokenVerifier(settings, before, journal=journal, counters=counters)
 
 
 def verify_token(settings: Settings, token: str) -> Grant:

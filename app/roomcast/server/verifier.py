@@ -21,6 +21,7 @@ class TokenVerifier:
 
     Args:
         settings: Which keys, and what tokens must say.
+        before: What checked them until now, where this is its successor; what the same URL gave it is known here.
         journal: Told when keys were read again.
         counters: Where that is counted.
         clock: Seconds since the epoch, as tokens count.
@@ -33,6 +34,7 @@ class TokenVerifier:
     def __init__(
         self,
         settings: Settings,
+        before: TokenVerifier | None = None,
         *,
         journal: Journal,
         counters: TransportCounters,
@@ -40,16 +42,20 @@ class TokenVerifier:
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         tokens = settings.tokens
-        self._settings = settings
-        self._journal = journal
         self._clock = clock
         self._elapsed = elapsed
         self._expected = Expectations(tokens.issuer, tokens.audience, tokens.leeway_s)
         self._ring = KeyRing(read_token_keys(settings), tokens.jwks_refresh_s)
         self._refresher: JwksRefresher | None = None
+        self._url: JwksUrl | None = None
+        self._url_text = tokens.jwks_url
         if tokens.jwks_url:
+            if before is not None and before._url_text == tokens.jwks_url:
+                self._url = before._url
+                self._ring.take_over(before._ring)
+            self._url = self._url or JwksUrl(tokens.jwks_url)
             self._refresher = JwksRefresher(
-                JwksUrl(tokens.jwks_url).fetch,
+                self._url.fetch,
                 self._ring,
                 clock=elapsed,
                 dice=random.random,
@@ -66,16 +72,6 @@ class TokenVerifier:
         """Ask no more."""
         if self._refresher is not None:
             self._refresher.stop()
-
-    def reload(self) -> None:
-        """Read the files again: all of them, or none, if one is not fit to check tokens by."""
-        try:
-            keys = read_token_keys(self._settings)
-        except ValueError as error:
-            self._journal.error("keys refused", message=str(error), hint="those before them are still in use")
-        else:
-            self._ring.replace_fixed(keys)
-            self._journal.info("keys loaded", keys=len(keys))
 
     def verify(self, token: str) -> Grant:
         """Return what a token gives. One of an unknown key waits for the URL to be asked. Raises TokenError."""

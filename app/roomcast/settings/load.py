@@ -11,7 +11,7 @@ shown, not even when it is wrong.
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ from roomcast.settings.errors import HIDDEN, SettingsError, problems
 from roomcast.settings.keys import FILE_VARIABLE, HIDDEN_KEYS, KEYS, TABLES, around, table_of
 from roomcast.settings.model import Settings
 from roomcast.settings.sections import Section
-from roomcast.settings.sources import Layer, read_environment, read_file, read_overrides, read_secrets
+from roomcast.settings.sources import Layer, read_environment, read_file, read_overrides, read_secrets, read_text
 from roomcast.settings.values import is_loopback
 
 FILES = (Path("config/roomcast.toml"), Path("/etc/roomcast/roomcast.toml"))
 SECRETS = Path("/run/secrets")
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
+NEW_FILE = Path("NEW.toml")
+"""What a file is called of which only the text is known."""
 # In a wheel the file lies beside the package, in a checkout where its readers look for it.
 DEV_FILES = (Path(__file__).parents[1] / "dev.toml", Path(__file__).parents[3] / "config" / "dev.toml")
 
@@ -42,14 +44,55 @@ INHERITED = {
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a program was told about where its configuration is: enough to read it once more."""
+
+    file: Path | None = None
+    is_dev: bool = False
+    overrides: tuple[str, ...] = ()
+    secrets: Path = SECRETS
+
+    def load(self, text: str | None = None) -> "Loaded":
+        """Read and check everything now. See ``load``.
+
+        Args:
+            text: Of a configuration file that stands in for the one that is there.
+
+        Raises:
+            SettingsError: With every problem found, each with its place.
+        """
+        layers = [
+            *self._files(text),
+            read_secrets(self.secrets),
+            *_read_credentials(),
+            read_environment(),
+            read_overrides(self.overrides),
+        ]
+        loaded = _trace(_check(layers), layers, self)
+        if self.is_dev:
+            _check_loopback(loaded)
+        return loaded
+
+    def _files(self, text: str | None) -> list[Layer]:
+        if text is None:
+            path = _find_file(self.file)
+            files = [read_file(path)] if path else []
+        else:
+            files = [read_text(text, NEW_FILE)]
+        return [*files, *([_beside_own_rooms(read_file(_dev_file()), files)] if self.is_dev else [])]
+
+
+@dataclass(frozen=True)
 class Loaded:
     """Settings, and for each of their keys where its value came from."""
 
     settings: Settings
-    sources: Mapping[str, str]
+    sources: Mapping[str, str] = field(default_factory=dict)
     """By dotted key: "default", "config/roomcast.toml line 12", "environment ROOMCAST_SERVER__PORT" …"""
     secrets: frozenset[str] = frozenset()
     """The keys whose values must not be shown."""
+    given: Given = Given()
+    """By which it is read again."""
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield each key, the value that holds, as TOML writes it, and where it came from; secrets hidden."""
@@ -80,20 +123,7 @@ def load(
     Raises:
         SettingsError: With every problem found, each with its place.
     """
-    path = _find_file(file)
-    files = [read_file(path)] if path else []
-    layers = [
-        *files,
-        *([_beside_own_rooms(read_file(_dev_file()), files)] if is_dev else []),
-        read_secrets(secrets),
-        *_read_credentials(),
-        read_environment(),
-        read_overrides(overrides),
-    ]
-    loaded = _trace(_check(layers), layers)
-    if is_dev:
-        _check_loopback(loaded)
-    return loaded
+    return Given(file, is_dev, tuple(overrides), secrets).load()
 
 
 def _read_credentials() -> list[Layer]:
@@ -179,7 +209,7 @@ def _deciding(key: str, layers: Sequence[Layer]) -> Layer | None:
     return None
 
 
-def _trace(settings: Settings, layers: Sequence[Layer]) -> Loaded:
+def _trace(settings: Settings, layers: Sequence[Layer], given: Given) -> Loaded:
     values = _values(settings)
     deciding = {key: _deciding(key, layers) for key in values}
     sources = {key: layer.place(key) if layer else "default" for key, layer in deciding.items()}
@@ -187,7 +217,7 @@ def _trace(settings: Settings, layers: Sequence[Layer]) -> Loaded:
     secrets = frozenset(
         key for key, layer in deciding.items() if layer and (layer.is_secret or (key in HIDDEN_KEYS and values[key]))
     )
-    return Loaded(settings, sources, secrets)
+    return Loaded(settings, sources, secrets, given)
 
 
 def _check_loopback(loaded: Loaded) -> None:

@@ -20,7 +20,6 @@ from pydantic_settings import (
     EnvSettingsSource,
     NestedSecretsSettingsSource,
     SecretsSettingsSource,
-    TomlConfigSettingsSource,
 )
 
 from roomcast.settings.errors import SettingsError
@@ -62,22 +61,36 @@ class Layer:
 
 
 def read_file(path: Path) -> Layer:
-    """Read a TOML file.
+    """Read a TOML file, which has to be there.
 
     Raises:
         SettingsError: If it is missing, unreadable or no TOML; with its line where there is one.
     """
     try:
         text = path.read_text("utf-8")
-        values = TomlConfigSettingsSource(Settings, toml_file=path).toml_data
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(_syntax_error(path, str(error))) from error
-    except RecursionError as error:
-        raise SettingsError(f"{path}: is nested deeper than anything that could be meant") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: is no UTF-8, which TOML must be: {error.reason}") from error
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    return read_text(text, path)
+
+
+def read_text(text: str, path: Path) -> Layer:
+    """Read what stands in a TOML file.
+
+    Args:
+        text: All of it.
+        path: What it is called.
+
+    Raises:
+        SettingsError: If it is no TOML; with its line where there is one.
+    """
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(_syntax_error(path, str(error))) from error
+    except RecursionError as error:
+        raise SettingsError(f"{path}: is nested deeper than anything that could be meant") from error
     places = {key: f"{path} line {line}" for key, line in lines(text).items()}
     return Layer(values, {"": str(path), **places})
 

@@ -184,6 +184,14 @@ class Certificate:
             self._counters.tls_reloads["done"] += 1
             self._journal.info("certificate loaded", expires=_day(self._counters.tls_expires_s))
 
+    def change(self, certificate: str, key: str, read: ReadCertificate) -> None:
+        """Serve with what was read from these files just now, and look after them from now on."""
+        self._paths = (certificate, key)
+        self._seen = self._fingerprint()
+        self._use(read)
+        self._counters.tls_reloads["done"] += 1
+        self._journal.info("certificate loaded", expires=_day(read.expires_s))
+
     def _use(self, read: ReadCertificate) -> None:
         self.context = read.context
         self._counters.tls_expires_s = read.expires_s

@@ -100,7 +100,9 @@ class Entry:
         self._introduction = Introduction(forwarding, membership.places)
         self._joining = Joining(membership, formats, admission.templates, is_tls=tls is not None)
         self._are_cookies_read = authenticator is not None and authenticator.are_cookies_read
-        self._streaming = Streaming(membership, is_tls=tls is not None, with_credentials=self._are_cookies_read)
+        self._streaming = Streaming(
+            membership, formats, is_tls=tls is not None, with_credentials=self._are_cookies_read
+        )
         self._speaks_streams = admission.speaks(event_stream.NAME)
         self._tls = tls
         self._gate = Gate(admission, membership, self._answers, authenticator, drain)

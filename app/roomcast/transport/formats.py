@@ -12,6 +12,7 @@ from roomcast.protocol.handshake import Dialect
 from roomcast.protocol.request import Request
 from roomcast.relay.author import Person
 from roomcast.relay.message import Kind, Message
+from roomcast.transport.sse_format import SseFormat
 
 _OPCODES = {Kind.TEXT: Opcode.TEXT, Kind.BINARY: Opcode.BINARY}
 
@@ -198,6 +199,19 @@ class Formats:
         }
         self._deflated: dict[int, DeflateFormat] = {}
         self._json: dict[DialectFormat, JsonFormat] = {}
+        self._events: SseFormat | None = None
+
+    def change(self, deflation: Deflation | None) -> None:
+        """Compress newcomers' messages in another way. Who is there goes on with what was agreed on."""
+        if deflation != self._deflation:
+            self._deflation = deflation
+            self._deflated.clear()
+
+    def events(self, epoch: str) -> SseFormat:
+        """Return the format of event streams, whose positions are under this epoch."""
+        if self._events is None:
+            self._events = SseFormat(epoch, self._counters)
+        return self._events
 
     def negotiate(self, request: Request, dialect: Dialect) -> Agreement | None:
         """Return what is agreed on with a client about compression: nothing, where it is not enabled.

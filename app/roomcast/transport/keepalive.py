@@ -10,10 +10,11 @@ wait to be writable are few, and looked at once a second.
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from gevent.hub import get_hub
 
+from roomcast.policies.grants import Grant
 from roomcast.relay.hub import Hub
 from roomcast.relay.member import Member
 from roomcast.relay.reasons import Reason
@@ -53,6 +54,12 @@ class LiveMember(Member, UnreadMember, Protocol):
 
     visit: Visit
     """How it came."""
+    grant: Grant | None
+    """What its token gives."""
+
+    @property
+    def dialect(self) -> str:
+        """What it speaks."""
 
     @property
     def room(self) -> Room:
@@ -109,30 +116,44 @@ class KeepAlive:
         # Those that were pinged, by bucket: silence means something for them only.
         self._pinged: list[list[LiveMember]] = [[] for _ in range(_BUCKETS)]
         self._at = 0
+        self._slices = Slices(LoopScheduler(), clock, report)
+        # Whether those that wait are being looked at.
+        self._is_sweeping = False
+        self._timers: list[Any] = []
+        self._pace(ping_interval_s, pong_timeout_s)
+
+    def _pace(self, ping_interval_s: float, pong_timeout_s: float) -> None:
         self._tick_s = ping_interval_s / _BUCKETS
         # In ticks, and always less than one round: else it would meet its own next ping.
         self._behind = min(max(round(pong_timeout_s / self._tick_s), 1), _BUCKETS - 1) if ping_interval_s else 1
         self._is_silence_fatal = pong_timeout_s > 0
-        self._slices = Slices(LoopScheduler(), clock, report)
-        # Whether those that wait are being looked at.
-        self._is_sweeping = False
-        loop = get_hub().loop
-        self._timers = []
-        if ping_interval_s:
-            self._timers.append((loop.timer(self._tick_s, self._tick_s), self.tick))
-        self._timers.append((loop.timer(_SWEEP_S, _SWEEP_S), self.sweep))
 
     def start(self) -> None:
         """Begin to look after the members."""
-        for timer, callback in self._timers:
+        loop = get_hub().loop
+        rounds = [(_SWEEP_S, self.sweep), *([(self._tick_s, self.tick)] if self._tick_s else [])]
+        for every_s, callback in rounds:
+            timer = loop.timer(every_s, every_s)
             timer.start(self._guarded, callback)
+            self._timers.append(timer)
 
     def stop(self) -> None:
         """Look no more."""
-        for timer, _ in self._timers:
+        for timer in self._timers:
             timer.stop()
             timer.close()
         self._timers = []
+
+    def change(self, *, ping_interval_s: float, pong_timeout_s: float, write_timeout_s: float) -> None:
+        """Look after all members by other times from now on. Whose pong is awaited is pinged once more first."""
+        self._write_timeout_s = write_timeout_s
+        # They were pinged at another pace: how long ago, nobody could tell any more.
+        self._pinged = [[] for _ in range(_BUCKETS)]
+        is_running = bool(self._timers)
+        self.stop()
+        self._pace(ping_interval_s, pong_timeout_s)
+        if is_running:
+            self.start()
 
     def __iter__(self) -> Iterator[LiveMember]:
         """All members, one bucket after another; a copy, so that they may leave meanwhile."""

@@ -8,6 +8,8 @@ Without places for the handshakes of one address, a single client that sends its
 heads slowly could hold all that there are, and keep everybody else out.
 """
 
+from collections.abc import Callable
+
 from roomcast.policies.limits import AddressCounts
 from roomcast.transport.admission import Outcome, Refusal, no_place
 from roomcast.transport.reports import Reports
@@ -40,6 +42,25 @@ class Places:
         self._reports = reports
         self.connections = 0
         self.handshakes = 0
+
+    def change(
+        self,
+        *,
+        connections_max: int,
+        handshakes_max: int,
+        connections_per_address: int,
+        handshakes_per_address: int,
+        is_proxy: Callable[[str], bool],
+    ) -> None:
+        """Hold newcomers to other limits. Who is there stays, and counts."""
+        self._connections_max = connections_max
+        self._handshakes_max = handshakes_max
+        self._connections_of.change(connections_per_address, is_proxy)
+        self._handshakes_of.change(handshakes_per_address, is_proxy)
+
+    def most_of_one_address(self) -> int:
+        """Return how many connections the address has that has the most."""
+        return self._connections_of.most()
 
     def claim(self, address: str) -> Refusal | None:
         """Take both places for a newcomer, or say why there is none. Undone by ``end_handshake`` and ``release``."""

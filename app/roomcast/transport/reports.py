@@ -54,6 +54,10 @@ class Reports:
         self._journal = journal
         self._clock = clock
 
+    def change(self, limits: Collection[str]) -> None:
+        """Report these only from now on."""
+        self._occasions = {limit: self._occasions.get(limit) or Occasion() for limit in limits}
+
     def __contains__(self, limit: str) -> bool:
         """Whether a limit is only reported. Counts nothing."""
         return limit in self._occasions

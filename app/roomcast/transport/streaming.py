@@ -14,7 +14,6 @@ from roomcast.protocol import event_stream, notices
 from roomcast.protocol.cors import may_read
 from roomcast.relay.start import NO_WISH, write_position
 from roomcast.transport.sse import RETRY_MS, SseMember
-from roomcast.transport.sse_format import SseFormat
 from roomcast.transport.tls_member import TlsSseMember
 from roomcast.transport.wishes import come_back, parse_wish
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from roomcast.protocol.request import Request
     from roomcast.relay.start import Start, Wish
     from roomcast.transport.admission import Admitted
+    from roomcast.transport.formats import Formats
     from roomcast.transport.membership import Membership
     from roomcast.transport.visitor import Visitor
 
@@ -31,14 +31,17 @@ class Streaming:
 
     Args:
         membership: Where they are counted, and everything that they share.
+        formats: What messages look like to whom.
         is_tls: Whether they speak TLS.
         with_credentials: Whether cookies mean something here, so that pages may read answers to them.
     """
 
-    def __init__(self, membership: Membership, *, is_tls: bool, with_credentials: bool = False) -> None:
+    def __init__(
+        self, membership: Membership, formats: Formats, *, is_tls: bool, with_credentials: bool = False
+    ) -> None:
         self._membership = membership
         self._with_credentials = with_credentials
-        self._format = SseFormat(membership.hub.epoch, membership.counters)
+        self._format = formats.events(membership.hub.epoch)
         self._kind = TlsSseMember if is_tls else SseMember
 
     def join(self, visitor: Visitor, request: Request, admitted: Admitted, wish: Wish, rest: bytes) -> None:

@@ -82,6 +82,12 @@ class TokenHolders:
         self._timer.close()
         self._queue.clear()
 
+    def change(self, *, warn_s: float, leeway_s: float) -> None:
+        """Go by other times. Who is here is looked at when it was to be, and then told by these."""
+        self._warn_s = warn_s
+        self._leeway_s = leeway_s
+        self._revocations.change(leeway_s)
+
     def __len__(self) -> int:
         return len(self._seconds)
 
