@@ -2,12 +2,13 @@
 
 import contextlib
 import json
+import re
+import socket
 import urllib.request
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.container.conftest import LOCKED_UP
@@ -47,14 +48,17 @@ def test_it_says_how_many_it_can_take(small_relay: Container) -> None:
 
 
 def test_it_takes_as_many_and_refuses_the_next_with_503(small_relay: Container) -> None:
+    host, port = small_relay.address(8080).rsplit(":", 1)
     with members(small_relay, PLACES) as inside:
-        with pytest.raises(InvalidStatus) as refused, members(small_relay, 1):
-            raise AssertionError("there was a place")
+        # Who finds no place is told so without being asked what it wants; one that speaks may miss the answer, if the
+        # engine's proxy for published ports passes its request on to a connection that has ended.
+        with socket.create_connection((host, int(port)), timeout=10) as late:
+            head = late.makefile("rb").read().decode().partition("\r\n\r\n")[0]
         inside[0].send("hello")
 
         assert inside[-1].recv(timeout=10) == "hello"
-        assert refused.value.response.status_code == 503
-        assert int(refused.value.response.headers["Retry-After"]) > 0
+        assert head.startswith("HTTP/1.1 503 ")
+        assert re.search(r"^Retry-After: [1-9]", head, re.MULTILINE)
 
 
 def test_private_door_answers_while_it_is_full(small_relay: Container) -> None:
