@@ -35,11 +35,11 @@ def test_name_selects_and_without_one_all_keys_of_the_algorithm_are_tried() -> N
     assert [ring.knows(kid) for kid in ("a", "c", "z")] == [True, True, False]
 
 
-def test_keys_of_the_configuration_are_replaced_at_once() -> None:
-    ring = KeyRing([named("a")])
-    ring.fetched([named("u")], 0.0)
+def test_keys_of_a_new_configuration_stand_beside_what_the_same_url_gave_before() -> None:
+    before, ring = KeyRing([named("a")]), KeyRing([named("b")])
+    before.fetched([named("u")], 0.0)
 
-    ring.replace_fixed([named("b")])
+    ring.take_over(before)
 
     assert kids(ring) == ["b", "u"]
     assert ring.knows("u")

@@ -69,6 +69,18 @@ def test_files_are_read_again_all_of_them_or_none(serve: Serve, tmp_path: Path) 
     assert member.hear() == "hello"
 
 
+def test_keys_of_a_url_go_on_across_a_reload_though_it_fails(serve: Serve, server: KeyServer) -> None:
+    us = make_signer("EdDSA")
+    server.serve_keys(a=us)
+    relay = serve(f'[tokens]\njwks_url = "{server.url}"\n{CLOSED}')
+    assert relay.join(LOBBY, shown(us, "a"))
+    server.answer = answer(b"", "500 Oh no")
+
+    relay.reload()
+
+    assert relay.join(LOBBY, shown(us, "a"))
+
+
 def test_url_is_asked_at_start_and_who_comes_before_the_answer_waits_for_it(serve: Serve, server: KeyServer) -> None:
     us = make_signer("RS256")
     server.serve_keys(a=us)

@@ -49,10 +49,6 @@ class KeyRing:
         """Say whether a key has this name."""
         return any(key.kid == kid for key in (*self._fixed, *(key for key, _ in self._fetched.values())))
 
-    def replace_fixed(self, keys: Sequence[Key]) -> None:
-        """Take other keys of the configuration, instead of those before."""
-        self._fixed = tuple(keys)
-
     def take_over(self, before: KeyRing) -> None:
         """Go on with what the same URL gave to another ring."""
         self._fetched = dict(before._fetched)
