@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 
+from roomcast.api.configuration import TOML
 from roomcast.api.idempotency import HEADER
+from roomcast.api.messages import TEXT
 from roomcast.api.openapi import document
 from roomcast.policies.templates import ROOM_NAME_MAX_BYTES
 from tests.api.calls import KEY, WITH_KEY, Caller
@@ -26,8 +28,15 @@ from tests.transport.rooms import rooms
 EXAMPLES = 30
 """Made up for each operation, half of them good: a few seconds in all."""
 
+# A file is sent as any text is.
+schemathesis.serializer.alias(TOML, TEXT)
+
 # Which status it is that refuses, the document says; that a bad request is refused is asked here.
-_CONFIG = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": ["4xx"]}}})
+# And no schema says what TOML is, or a good configuration: made up texts are neither.
+_PLAN = {"include-path": "/api/v1/plan", "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "422"]}}}
+_CONFIG = SchemathesisConfig.from_dict(
+    {"checks": {"negative_data_rejection": {"expected-statuses": ["4xx"]}}, "operations": [_PLAN]}
+)
 _FOUND: Any = schemathesis.openapi.from_dict(document(), config=_CONFIG).get_all_operations()
 # Without those whose answer does not end.
 OPERATIONS = [found.ok() for found in _FOUND if found.ok().path not in ("/api/v1/events", "/api/v1/presence")]
