@@ -99,7 +99,7 @@ def idle_access(key: str = "") -> Access:
     """Return what the API of such a hub may do: look at its rooms, or with this key everything."""
     keyring = Keyring(key, [])
     return Access(
-        Guard(keyring, PrivateHosts(), is_local=lambda: True), lambda room: None, idle_token_holders(), NoFile()
+        Guard(keyring, PrivateHosts(), is_local=lambda: True), lambda room: None, idle_token_holders(), NoFile(), str
     )
 
 

@@ -193,6 +193,14 @@ def api_requests_with_secrets(key: str) -> Iterator[bytes]:
             ).encode()
 
 
+def everything_remembered(process: RelayProcess) -> str:
+    """Return what is told to whoever asks why the last thousand were refused or closed."""
+    key = {"Authorization": f"Bearer {KEY}"}
+    answer = ask_admin(process.private_address, "/api/v1/why?of=127.0.0.1&limit=1000", headers=key)
+    assert len(json.loads(answer.body)["endings"]) > 40
+    return answer.body.decode()
+
+
 def everything_said(process: RelayProcess) -> Iterator[str]:
     """Flood a relay with secrets and yield all that it tells to anybody but the members of a room."""
     chat_in_secret(process.address)
@@ -211,6 +219,7 @@ def everything_said(process: RelayProcess) -> Iterator[str]:
     for request in api_requests_with_secrets(KEY):
         answer = ask(process.private_address, request)
         yield f"{answer.headers} {answer.body.decode()}"
+    yield everything_remembered(process)
     process.send_signal(signal.SIGTERM)
     assert process.exit_status() == 0
     assert process.process.stderr is not None

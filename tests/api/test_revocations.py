@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from falcon.testing import TestClient
 
-from roomcast.api.app import Access, create_app
+from roomcast.api.app import create_app
 from tests.diary import Diary
 from tests.idle import idle_access, idle_counters, idle_hub
 
@@ -32,7 +33,7 @@ def tokens() -> Tokens:
 @pytest.fixture
 def client(tokens: Tokens, diary: Diary) -> TestClient:
     access = idle_access(KEY)
-    access = Access(access.guard, access.terms_of, tokens, access.configuration)
+    access = replace(access, revoker=tokens)
     return TestClient(
         create_app(idle_hub(), idle_counters(), lambda: True, diary.journal, access), headers={"Host": "localhost"}
     )

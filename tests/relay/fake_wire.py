@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from roomcast.relay.author import Author, Person
 from roomcast.relay.budget import Budget
-from roomcast.relay.member import Member
+from roomcast.relay.member import Behind, Member
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
 
@@ -60,6 +60,7 @@ class FakeMember:
         self.is_waiting = False
         # Why it ended, or None.
         self.ending: Reason | None = None
+        self.was_behind: Behind | None = None
         # All that the kernel took, and how much of it the peer has read.
         self.taken = bytearray()
         self.read_bytes = 0
@@ -120,8 +121,9 @@ class FakeMember:
         self.ending = reason
         self.control(GOODBYE)
 
-    def overflowed(self, reason: Reason) -> None:
+    def overflowed(self, reason: Reason, behind: Behind | None) -> None:
         self.ending = reason
+        self.was_behind = behind
         self.control(GOODBYE)
 
     def cut(self, reason: Reason) -> None:

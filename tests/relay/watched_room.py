@@ -12,7 +12,7 @@ from roomcast.relay.budget import Budget
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.history import ROOM_BYTES, SLACK_S, Histories
 from roomcast.relay.laggards import Lag
-from roomcast.relay.member import Member
+from roomcast.relay.member import Behind, Member
 from roomcast.relay.message import Kind, Message
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
@@ -49,10 +49,10 @@ class Listener(FakeMember):
         # Whether it is in the room only to speak.
         self.is_silent = False
 
-    def overflowed(self, reason: Reason) -> None:
+    def overflowed(self, reason: Reason, behind: Behind | None) -> None:
         if reason is Reason.OVERLOADED:
             self.on_refusal(self)
-        super().overflowed(reason)
+        super().overflowed(reason, behind)
 
     @property
     def is_present(self) -> bool:

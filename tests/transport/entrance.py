@@ -23,6 +23,7 @@ from roomcast.transport.formats import Formats
 from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
+from roomcast.transport.recorder import Recorder
 from roomcast.transport.reports import Reports
 from tests.diary import Diary
 from tests.idle import idle_drain
@@ -104,6 +105,7 @@ class Entrance:
             clock=clock,
             close_timeout_s=0.1,
             address_for_logs=str,
+            recorder=Recorder(self.counters.record, clock),
         )
         formats = Formats(self.counters)
         drain = idle_drain(keep_alive, self.counters)

@@ -17,6 +17,7 @@ from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.membership import Membership
 from roomcast.transport.outbox import Outbox
 from roomcast.transport.places import Places
+from roomcast.transport.recorder import Recorder
 from tests.diary import Diary
 from tests.idle import idle_counters, idle_hub, idle_reports, idle_token_holders
 
@@ -144,6 +145,7 @@ class Pair:
             clock=self.clock,
             close_timeout_s=0.1,
             address_for_logs=str,
+            recorder=Recorder(self.counters.record, self.clock),
         )
 
     def read(self) -> bytes:

@@ -21,6 +21,7 @@ from roomcast.transport.keepalive import KeepAlive
 from roomcast.transport.kernel import queued_bytes
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
+from roomcast.transport.recorder import Recorder
 from roomcast.transport.tls_member import TlsMember
 from tests.diary import Diary
 from tests.idle import idle_counters, idle_hub, idle_reports, idle_token_holders
@@ -76,6 +77,7 @@ class Seat:
             clock=self.clock,
             close_timeout_s=20,
             address_for_logs=str,
+            recorder=Recorder(self.counters.record, self.clock),
         )
 
     def fill(self) -> bytes:

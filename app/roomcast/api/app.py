@@ -34,8 +34,10 @@ from roomcast.api.rooms import ListOfRooms, OneRoom
 from roomcast.api.scrape import Metrics
 from roomcast.api.stats import Stats
 from roomcast.api.turns import take_turn
+from roomcast.api.why import Why
 from roomcast.logs import Journal, fault
 from roomcast.metrics import RelayCollector, TransportCounters
+from roomcast.metrics.record import Record
 from roomcast.pages import CLIENT_PATH
 from roomcast.relay.hub import Hub
 
@@ -54,6 +56,8 @@ class Access:
     """Who sends a subject's members away."""
     configuration: Configuration
     """Who reads the configuration again."""
+    address_for_logs: Callable[[str], str]
+    """What the record of endings has in the place of an address."""
 
 
 def create_app(
@@ -76,7 +80,7 @@ def create_app(
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Readiness(is_ready, lambda: counters.is_draining))
     app.add_route("/openapi.json", Document())
-    _add_api(app, hub, is_ready, access)
+    _add_api(app, hub, counters.record, is_ready, access)
     app.add_sink(_refuse_path)
     app.set_error_serializer(_serialize)
     app.add_error_handler(Exception, _Reporter(journal))
@@ -90,7 +94,9 @@ def _add_pages(app: App[Request, Response], stats: Stats, guard: Guard) -> None:
     app.add_route(f"{API}/events", Events(feed, lambda request: guard.require(request, Scope.READ)))
 
 
-def _add_api(app: App[Request, Response], hub: Hub, is_ready: Callable[[], bool], access: Access) -> None:
+def _add_api(
+    app: App[Request, Response], hub: Hub, record: Record, is_ready: Callable[[], bool], access: Access
+) -> None:
     guard, directory = access.guard, Directory(access.terms_of)
     publishing = Publishing(hub, directory, HolderRates(), is_ready)
     idempotency = Idempotency()
@@ -104,6 +110,7 @@ def _add_api(app: App[Request, Response], hub: Hub, is_ready: Callable[[], bool]
     app.add_route(f"{API}/reload", Reload(guard, access.configuration))
     app.add_route(f"{API}/plan", Plan(guard, access.configuration))
     app.add_route(f"{API}/revocations", Revocations(guard, access.revoker))
+    app.add_route(f"{API}/why", Why(guard, hub, record, access.address_for_logs))
 
 
 class Document:

@@ -36,6 +36,10 @@ class Connection(Member, Protocol):
     def dialect(self) -> str:
         """What it speaks."""
 
+    @property
+    def room(self) -> Room:
+        """Where it is, or was."""
+
     number: int
     """What its id has behind the epoch."""
     joined_s: float
@@ -108,23 +112,25 @@ class OneMember:
         """Send a member away, wherever it is, behind all that it is owed."""
         self._guard.require(request, Scope.ADMIN)
         intake.query(request, Nothing)
-        member = self._find(member_id)
+        member = find_connection(self._hub, member_id)
         if member is None or not member.is_in_room:
             raise HTTPNotFound(description="there is no member of this id: it has left, or never was")
         member.dismiss(Reason.KICKED)
         say(response, Closed(members=1))
 
-    def _find(self, wanted: str) -> Connection | None:
-        number = _number_of(wanted, self._hub.epoch)
-        if number is None:
-            return None
-        slices = Slices()
-        for room in list(self._hub.rooms.values()):
-            for member in connections(room):
-                if member.number == number:
-                    return member
-                slices.end()
+
+def find_connection(hub: Hub, wanted: str) -> Connection | None:
+    """Return the connection with this id, if it is in a room. Lets others have their turn."""
+    number = _number_of(wanted, hub.epoch)
+    if number is None:
         return None
+    slices = Slices()
+    for room in list(hub.rooms.values()):
+        for member in connections(room):
+            if member.number == number:
+                return member
+            slices.end()
+    return None
 
 
 def connections(room: Room) -> list[Connection]:

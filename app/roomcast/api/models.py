@@ -92,6 +92,16 @@ class MessagesQuery(RoomQuery):
     """``epoch:offset`` of the last message that is known already. Without: from the oldest that is kept."""
 
 
+class WhyQuery(_Given):
+    """Whose end."""
+
+    of: Annotated[str, Field(min_length=1, max_length=255, examples=["k7c2m9qa.41", "203.0.113.9"])]
+    """A connection's id, as its close reason has it, its ``welcome``, or the header ``Roomcast-Id`` of a refusal; or an
+    IP address, with all of its network where the log truncates them; or else an origin, as the log spells it."""
+    limit: Limit = LIMIT
+    """How many at most."""
+
+
 # --- messages, as they are sent
 
 
@@ -339,3 +349,72 @@ class Planned(_Told):
     """Who would not be let in again, by reason."""
     below_use: list[ExceededLimit]
     """Limits below what is in use: nobody is closed, and newcomers are refused until it is less."""
+
+
+class EndingInfo(_Told):
+    """How one connection ended, or why it never was one."""
+
+    id: MemberId
+    """Its id."""
+    kind: Literal["refused", "closed"]
+    """Whether it had been let in."""
+    ago_s: float
+    """How long ago."""
+    reason: str
+    """The word of log and metrics: an outcome of handshakes, or the reason of a close."""
+    code: int | None
+    """The status that it was answered, or the code of its close frame; null where it was told nothing."""
+    limit: str | None
+    """The setting that it exceeded."""
+    age_s: float
+    """How long it had lasted."""
+    room: str | None
+    """Its room, or the path that was asked for."""
+    template: str | None
+    """That of its room."""
+    dialect: str | None
+    """What it spoke, where it got so far."""
+    address: str
+    """As much of it as the log may name."""
+    origin: str | None
+    """The page that it came from."""
+    message: str
+    """What one that was refused was told."""
+    hint: str
+    """What an operator may do about that."""
+    sent_bytes: int | None
+    """What its peer acknowledged in all; null where the system does not say."""
+    received_bytes: int | None
+    """What came from it."""
+    behind_messages: int | None
+    """How many messages it was behind its room; null if it was up to date."""
+    behind_bytes: int | None
+    """How many bytes these are, as far as they are kept."""
+
+
+class ConnectedInfo(_Told):
+    """A connection that has not ended."""
+
+    id: MemberId
+    """Its id."""
+    room: str
+    """Where it is."""
+    dialect: str
+    """What it speaks."""
+    age_s: float
+    """How long it has been there."""
+    behind_messages: int | None
+    """How many messages it is behind; null if it is up to date."""
+    behind_bytes: int | None
+    """How many bytes these are."""
+
+
+class Endings(_Told):
+    """What is remembered."""
+
+    endings: list[EndingInfo]
+    """The newest first."""
+    connected: ConnectedInfo | None
+    """The connection of that id, if it is still there."""
+    max_age_s: float
+    """For how long endings are remembered."""

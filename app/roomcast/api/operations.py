@@ -46,6 +46,8 @@ _ROOM: Final = (404,)
 _PUBLISH: Final = (404, 409, 422, 429, 503)
 # A configuration that is wrong.
 _CONFIGURATION: Final = (422,)
+# Addresses, where none is kept.
+_UNKEPT: Final = (409,)
 # As many streams as there may be.
 _STREAM: Final = (503,)
 
@@ -150,6 +152,16 @@ OPERATIONS: Final = (
         models.Planned,
         _CONFIGURATION,
         {TOML: None},
+    ),
+    Operation(
+        "GET",
+        "/api/v1/why",
+        "explainEndings",
+        "Say why connections of an id, an address or an origin were refused or closed, the newest first",
+        Scope.READ,
+        models.WhyQuery,
+        models.Endings,
+        _UNKEPT,
     ),
     Operation(
         "GET",

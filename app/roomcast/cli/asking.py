@@ -1,13 +1,16 @@
 """One question to a relay's private door, and its answer: for commands that ask once."""
 
 import json
+from collections.abc import Mapping
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 import typer
 
 from roomcast.cli.clients import door_or_end, secret_or_end
-from roomcast.cli.door import UNREACHABLE, in_words
+from roomcast.cli.door import UNREACHABLE, Door, in_words
 from roomcast.cli.escaping import printable
 from roomcast.cli.output import MISUSE, end
 from roomcast.settings.keys import API_KEY_VARIABLE
@@ -22,7 +25,7 @@ UNPROCESSABLE: Final = 422
 UrlOption = Annotated[str, typer.Option("--url", metavar="URL", help="Where the relay's private door is.")]
 KeyFileOption = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help=f"Holds a key with the scope admin. Without: ${API_KEY_VARIABLE}."),
+    typer.Option("--key-file", metavar="FILE", help=f"Holds a key of the API. Without: ${API_KEY_VARIABLE}."),
 ]
 PRIVATE_DOOR: Final = "http://127.0.0.1:8081"
 
@@ -39,17 +42,38 @@ def ask_or_end(url: str, key_file: Path | None, path: str, body: bytes, media_ty
         refused: The exit status where the relay finds the configuration wrong.
     """
     door = door_or_end(url)
+    return _ask_or_end(door, "POST", door.target(path), body, {"Content-Type": media_type}, key_file, refused)
+
+
+def look_or_end(url: str, key_file: Path | None, path: str, query: Mapping[str, str]) -> Any:
+    """Return what a relay answers to a GET with this query, or end the command likewise."""
+    door = door_or_end(url)
+    return _ask_or_end(door, "GET", f"{door.target(path)}?{urlencode(query)}", None, {}, key_file, MISUSE)
+
+
+def _ask_or_end(
+    door: Door,
+    method: str,
+    target: str,
+    body: bytes | None,
+    headers: dict[str, str],
+    key_file: Path | None,
+    refused: int,
+) -> Any:
     key = secret_or_end("--key-file", key_file, API_KEY_VARIABLE)
-    headers = {"Content-Type": media_type} | ({"Authorization": f"Bearer {key}"} if key else {})
     connection = door.connect(_ANSWER_MAX_S)
     try:
-        connection.request("POST", door.target(path), body, headers)
+        connection.request(method, target, body, headers | ({"Authorization": f"Bearer {key}"} if key else {}))
         answer = connection.getresponse()
         data = answer.read(_ANSWER_MAX_BYTES)
     except UNREACHABLE as error:
         end(f"{door.address}: {in_words(error)}")
     finally:
         connection.close()
+    return _said_or_end(door, answer, data, refused)
+
+
+def _said_or_end(door: Door, answer: HTTPResponse, data: bytes, refused: int) -> Any:
     try:
         said = json.loads(data)
     except ValueError:

@@ -15,6 +15,7 @@ from roomcast.cli.reload import reload
 from roomcast.cli.serve import serve
 from roomcast.cli.tail import tail
 from roomcast.cli.token import token
+from roomcast.cli.why import why
 
 app = typer.Typer(
     name="roomcast",
@@ -23,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (serve, check, explain, token, tail, publish, reload, plan):
+for command in (serve, check, explain, token, tail, publish, reload, plan, why):
     app.command()(command)
 
 

@@ -273,6 +273,11 @@ class RelayCollector(Collector):
         yield histogram(
             "roomcast_loop_lag_seconds", "How late the loop ran a timer, in seconds.", self._counters.loop_lag
         )
+        yield GaugeMetricFamily(
+            "roomcast_record_entries",
+            "Refusals and closes that are remembered, for whoever asks why.",
+            len(self._counters.record),
+        )
         yield CounterMetricFamily(
             "roomcast_logs_dropped_total",
             "Log lines lost because they were not written as fast as they came.",

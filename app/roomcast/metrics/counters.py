@@ -17,6 +17,7 @@ from typing import Protocol
 
 from roomcast.metrics.canary import CanaryCounters
 from roomcast.metrics.origins import RefusedOrigins
+from roomcast.metrics.record import Record
 from roomcast.policies.grants import TokenFault
 from roomcast.policies.hits import no_hits
 from roomcast.relay.counters import Histogram
@@ -78,6 +79,7 @@ class TransportCounters:
         "origin_report_only",
         "origin_shadow",
         "received_bytes",
+        "record",
         "refused_origins",
         "sent_bytes",
         "shadow_origins",
@@ -120,6 +122,8 @@ class TransportCounters:
         # No label: clients choose them. The dashboard shows the foremost.
         self.refused_origins = RefusedOrigins()
         self.shadow_origins = RefusedOrigins()
+        # No number, but what stands behind them: how single connections ended. Bounded by ``Record.limit``.
+        self.record = Record(0, 3600.0)
         # By the setting's name and what was done.
         self.limit_hits = no_hits()
         self.is_draining = False

@@ -6,7 +6,7 @@ from roomcast.relay.budget import Budget
 from roomcast.relay.burst import Burst
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.log import Log
-from roomcast.relay.member import Member
+from roomcast.relay.member import Behind, Member
 from roomcast.relay.message import Kind, Message, WireFormat
 
 
@@ -70,6 +70,14 @@ class Laggards(dict[Member, Lag]):
     def has_overflowed(self, lag: Lag) -> bool:
         """Whether what it needs next is not in the log any more."""
         return lag.cursor < self._log.first - 1
+
+    def behind(self, member: Member) -> Behind | None:
+        """Return how far a member is behind; None if it is not."""
+        lag = self.get(member)
+        if lag is None:
+            return None
+        messages = self._log.head - lag.cursor + (lag.half_written is not None)
+        return Behind(messages, self._log.behind_bytes(lag.cursor))
 
     def charge(self, kept_bytes: int) -> None:
         """Tell the budget what is held now, less what is kept in any case. For each pass, and not for each message."""

@@ -8,11 +8,20 @@ by itself.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from roomcast.relay.author import Author, Person
 from roomcast.relay.message import WireFormat
 from roomcast.relay.reasons import Reason
+
+
+class Behind(NamedTuple):
+    """How far a laggard is behind its room."""
+
+    messages: int
+    """Those that it has not got, the half written one included, and its own."""
+    size_bytes: int
+    """What the log holds of them; what it has forgotten counts as no bytes."""
 
 
 class Publisher(Person, Protocol):
@@ -72,8 +81,13 @@ class Member(Publisher, Protocol):
     def finish(self, reason: Reason) -> None:
         """Say goodbye: all that was owed has been written. It is in no room any more."""
 
-    def overflowed(self, reason: Reason) -> None:
-        """Say goodbye as one that fell too far behind, or that nothing can be held for. It is in no room any more."""
+    def overflowed(self, reason: Reason, behind: Behind | None) -> None:
+        """Say goodbye as one that fell too far behind, or that nothing can be held for. It is in no room any more.
+
+        Args:
+            reason: Which of the two.
+            behind: How far it was behind.
+        """
 
     def dismiss(self, reason: Reason, detail: str = "") -> None:
         """Close it behind what it is owed; ``detail`` follows the reason in the close frame."""

@@ -368,8 +368,9 @@ class Room(RoomLog):
         return True
 
     def _give_up(self, member: Member, reason: Reason) -> None:
+        behind = self.laggards.behind(member)
         self.leave(member, reason)
-        member.overflowed(reason)
+        member.overflowed(reason, behind)
 
     # --- small things
 

@@ -15,6 +15,7 @@ from roomcast.transport.entry import HandshakeLimits
 from roomcast.transport.formats import Deflation
 from roomcast.transport.membership import Membership
 from roomcast.transport.places import Places
+from roomcast.transport.recorder import Recorder
 from roomcast.transport.reports import Reports
 from roomcast.transport.tokens import Authenticator
 
@@ -44,6 +45,7 @@ def build_membership(
     limits = settings.limits
     reports = Reports(limits.report_only, counters, journal, time.monotonic)
     counters.connections_limit = connections_max(limits.connections_max)
+    counters.record.limit(settings.admin.record_entries, settings.admin.record_max_age_s)
     places = Places(
         connections_max=counters.connections_limit,
         handshakes_max=limits.handshakes_max,
@@ -62,6 +64,7 @@ def build_membership(
         clock=time.monotonic,
         close_timeout_s=limits.close_timeout_s,
         address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
+        recorder=Recorder(counters.record, time.monotonic),
     )
 
 
@@ -69,6 +72,7 @@ def change_membership(membership: Membership, settings: Settings, forwarding: Fo
     """Let what all members share go by these settings from now on."""
     limits, counters = settings.limits, membership.counters
     counters.connections_limit = connections_max(limits.connections_max)
+    counters.record.limit(settings.admin.record_entries, settings.admin.record_max_age_s)
     membership.places.change(
         connections_max=counters.connections_limit,
         handshakes_max=limits.handshakes_max,

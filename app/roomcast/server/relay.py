@@ -136,6 +136,7 @@ class Server:
             self._memory.open()
         self.keep_alive.start()
         self.token_holders.start()
+        self._membership.recorder.start()
         if self._verifier is not None:
             self._verifier.start()
         if self._certificate is not None:
@@ -183,6 +184,7 @@ class Server:
             self._private_door.stop(_LAST_ANSWERS_S)
         self.keep_alive.stop()
         self.token_holders.stop()
+        self._membership.recorder.stop()
         if self._verifier is not None:
             self._verifier.stop()
         if self._certificate is not None:
@@ -272,7 +274,13 @@ class Server:
         )
 
     def _build_app(self) -> WSGIApplication:
-        access = Access(self._guard, lambda room: self._terms.of(room), self.token_holders, self.reloading)
+        access = Access(
+            self._guard,
+            lambda room: self._terms.of(room),
+            self.token_holders,
+            self.reloading,
+            lambda address: self._membership.address_for_logs(address),
+        )
         return create_app(self.hub, self.counters, self._is_ready, self._journal, access)
 
     def _build_entry(self) -> Entry:

@@ -98,6 +98,10 @@ class AdminSettings(Section):
     """Bytes of a request's body."""
     canary_interval_s: Interval = 15.0
     """Seconds between two rounds of the canary, which enters by the public door; 0: none."""
+    record_entries: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
+    """How many refusals and closes are remembered for whoever asks why; 0 for none."""
+    record_max_age_s: Annotated[float, Field(ge=1, le=3600)] = 3600.0
+    """Seconds for which they are, an hour at most."""
     busiest_rooms: Annotated[int, Field(ge=0, le=100)] = 0
     """How many rooms are named in the metrics, those in which most is said; 0 for none."""
 

@@ -43,6 +43,7 @@ class Answers:
         self._journal = membership.journal
         self._address_for_logs = membership.address_for_logs
         self._clock = membership.clock
+        self._membership = membership
         # By template: each may have a shadow of its own.
         self._shadows: defaultdict[str, Occasion] = defaultdict(Occasion)
 
@@ -59,7 +60,10 @@ class Answers:
     def refuse(self, visitor: Visitor, request: Request | None, refusal: Refusal) -> None:
         """Say no, and to whom: count it, log it, and send it where the visitor can still understand it."""
         origin = _spelled_origin(request)
+        connection_id = self._membership.next_id()
         self.count(visitor, refusal.outcome, refusal.limit)
+        address = self._address_for_logs(visitor.address)
+        self._membership.recorder.refused(connection_id, visitor, address, request, refusal)
         if refusal.outcome is Outcome.ORIGIN:
             self._counters.refused_origins.add(origin or "none")
         self._journal.warning(
@@ -70,7 +74,7 @@ class Answers:
             outcome=str(refusal.outcome),
             message=refusal.message,
             hint=refusal.hint,
-            address=self._address_for_logs(visitor.address),
+            address=address,
         )
         if visitor.may_answer:
             body = f"{refusal.message}\n".encode()

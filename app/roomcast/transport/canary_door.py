@@ -32,6 +32,7 @@ from roomcast.transport.websocket import WebSocketMember
 if TYPE_CHECKING:
     from roomcast.protocol.request import Request
     from roomcast.relay.room import Room
+    from roomcast.transport.recorder import Parted
     from roomcast.transport.visitor import Visitor
 
 PATH: Final = "/-/canary"
@@ -118,8 +119,8 @@ class _Uncounted(Membership):
         del room
         self._present[member] = None
 
-    def closed(self, member: CountedMember, reason: Reason) -> None:
+    def closed(self, member: CountedMember, reason: Reason, parted: Parted) -> None:
         """Give its place back."""
-        del reason
+        del reason, parted
         self._present.pop(member, None)
         self.places.release(member.address)

@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 from contextlib import suppress
+from typing import NamedTuple
 
 from roomcast.transport.loop import Stream
 
@@ -20,8 +21,10 @@ _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
 # to them: TCP counts what it keeps as SK_MEMINFO_WMEM_QUEUED, the sixth, and a
 # path what its peer has not read as SK_MEMINFO_WMEM_ALLOC, the third.
 _MEMINFO = struct.Struct("=8xI8xI12x")
-# All that ever got through: tcpi_bytes_acked, at byte 120 of linux/tcp.h's tcp_info.
+# All that ever got through: tcpi_bytes_acked, at byte 120 of linux/tcp.h's tcp_info, and behind it
+# tcpi_bytes_received.
 _ACKED = struct.Struct("=120xQ")
+_TRAFFIC = struct.Struct("=120xQQ")
 # SO_LINGER: do, for no time.
 _RESET = struct.pack("ii", 1, 0)
 # How long a connection that we have closed may go on without progress, to bring
@@ -49,6 +52,26 @@ def acknowledged_bytes(raw: Stream) -> int:
         return int(_ACKED.unpack(raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED.size))[0])
     except OSError:
         return 0
+
+
+class Traffic(NamedTuple):
+    """What went over a connection in its whole life, the handshake and TLS included."""
+
+    sent_bytes: int
+    """What its peer acknowledged."""
+    received_bytes: int
+    """What came from it."""
+
+
+def traffic(raw: Stream) -> Traffic | None:
+    """Return what went over a connection so far; None where nobody says: that is TCP on Linux only."""
+    if not _IS_LINUX or raw.family == socket.AF_UNIX:
+        return None
+    try:
+        return Traffic(*_TRAFFIC.unpack(raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TRAFFIC.size)))
+    except (OSError, struct.error):
+        # A kernel older than the second of them (4.2) gives fewer bytes.
+        return None
 
 
 def close(raw: Stream, *, is_torn: bool) -> None:

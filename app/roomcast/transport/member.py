@@ -23,6 +23,7 @@ from roomcast.transport import kernel
 from roomcast.transport.goodbyes import Goodbye
 from roomcast.transport.loop import Stream, after
 from roomcast.transport.reading import Reading
+from roomcast.transport.recorder import Parted
 from roomcast.transport.stages import Stage
 from roomcast.transport.visit import UNKNOWN
 from roomcast.transport.visitor import LINGER_S
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from roomcast.policies.grants import Grant
     from roomcast.protocol.notices import Notice
     from roomcast.relay.author import Author
+    from roomcast.relay.member import Behind
     from roomcast.relay.room import Room
     from roomcast.transport.membership import Membership
 
@@ -59,6 +61,7 @@ class StreamMember(Reading):
     """
 
     __slots__ = (
+        "_behind",
         "_close_reason",
         "_goodbye",
         "_room",
@@ -88,6 +91,8 @@ class StreamMember(Reading):
         # The keep-alive's: where it stands there.
         self.bucket = 0
         self._close_reason = Reason.GONE
+        # How far behind its room it was when it left that.
+        self._behind: Behind | None = None
         # What it is told last, where that is more than the reason.
         self._goodbye: Goodbye | None = None
         self._prepare()
@@ -156,8 +161,9 @@ class StreamMember(Reading):
         """Say goodbye: all that was owed has been written."""
         self._say_goodbye(reason)
 
-    def overflowed(self, reason: Reason) -> None:
+    def overflowed(self, reason: Reason, behind: Behind | None) -> None:
         """Say goodbye to one that fell too far behind, or for whom nothing can be held."""
+        self._behind = behind
         self._count_closed_by("lag_max_bytes" if reason is Reason.LAGGING else "lag_total_max_bytes")
         self._say_goodbye(reason)
 
@@ -240,6 +246,9 @@ class StreamMember(Reading):
             reason = self._close_reason
         # Something is half said; or what the kernel keeps is why it goes, or is dearly needed.
         is_torn = self._is_waiting or reason in _FOR_MEMORY or self._membership.hub.budget.is_tight
+        if was_in_room:
+            self._behind = self._room.laggards.behind(self)
+        traffic = kernel.traffic(self._raw)
         self._stage = Stage.CLOSED
         self._is_waiting = self._is_dead = True
         # Before the descriptor: a watcher that is left active fires for the
@@ -254,7 +263,8 @@ class StreamMember(Reading):
             if was_in_room:
                 self._membership.hub.leave(self._room, self, reason)
         finally:
-            self._membership.closed(self, reason)
+            goodbye = None if was_in_room else self._goodbye or Goodbye.of(reason)
+            self._membership.closed(self, reason, Parted(goodbye, traffic, self._behind))
 
     def _count_closed_by(self, limit: str) -> None:
         self._membership.counters.limit_hits[limit, Action.CLOSED] += 1

@@ -11,21 +11,17 @@ from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
 from roomcast.transport.keepalive import KeepAlive, LiveMember
 from roomcast.transport.places import Places
+from roomcast.transport.recorder import Ended, Parted, Recorder
 from roomcast.transport.reports import Reports
 from roomcast.transport.token_holders import TokenHolder, TokenHolders
 from roomcast.transport.turns import Turn, Turns
 from roomcast.transport.visit import Visits
 
 
-class CountedMember(LiveMember, TokenHolder, Protocol):
+class CountedMember(Ended, LiveMember, TokenHolder, Protocol):
     """What is asked here of a member."""
 
     address: str
-    joined_s: float
-
-    @property
-    def dialect(self) -> str:
-        """What it speaks."""
 
 
 class Membership:
@@ -45,6 +41,7 @@ class Membership:
         clock: Seconds from a clock that never goes back.
         close_timeout_s: How long a peer has for its half of the closing handshake.
         address_for_logs: How much of an address the log may name.
+        recorder: Remembers how members ended, and who was refused.
     """
 
     def __init__(
@@ -60,6 +57,7 @@ class Membership:
         clock: Callable[[], float],
         close_timeout_s: float,
         address_for_logs: Callable[[str], str],
+        recorder: Recorder,
     ) -> None:
         self.hub = hub
         self.counters = counters
@@ -75,6 +73,7 @@ class Membership:
         self.clock = clock
         self.close_timeout_s = close_timeout_s
         self.address_for_logs = address_for_logs
+        self.recorder = recorder
         self.visits = Visits()
         """How those came who are here."""
         self._numbers = count(1)
@@ -82,6 +81,10 @@ class Membership:
     def next_number(self) -> int:
         """Return the number of a newcomer: different for each that this process has ever had."""
         return next(self._numbers)
+
+    def next_id(self) -> str:
+        """Return the id of a newcomer that becomes no member."""
+        return f"{self.hub.epoch}.{self.next_number()}"
 
     def joined(self, member: CountedMember, room: Room) -> None:
         """Count and log a newcomer."""
@@ -97,8 +100,8 @@ class Membership:
             members=room.member_count,
         )
 
-    def closed(self, member: CountedMember, reason: Reason) -> None:
-        """Count and log an end. Called once for each member that joined."""
+    def closed(self, member: CountedMember, reason: Reason, parted: Parted) -> None:
+        """Count, log and record an end. Called once for each member that joined."""
         lasted_s = self.clock() - member.joined_s
         self.keep_alive.remove(member)
         self.token_holders.remove(member)
@@ -106,12 +109,14 @@ class Membership:
         self.counters.connections[member.dialect] -= 1
         self.counters.disconnects[member.dialect, reason] += 1
         self.counters.connection_duration.observe(lasted_s)
+        address = self.address_for_logs(member.address)
+        self.recorder.closed(member, address, reason, parted)
         self.journal.info(
             "left",
             room=member.room.name,
             reason=str(reason),
             dialect=str(member.dialect),
-            address=self.address_for_logs(member.address),
+            address=address,
             lasted_s=round(lasted_s, 1),
         )
 

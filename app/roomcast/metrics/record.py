@@ -1,0 +1,168 @@
+"""What became of single connections, for whoever asks why: a record of refusals and closes, in memory and bounded.
+
+Metrics say how many, and a log says it where somebody kept it. This answers a user who
+quotes an id, an operator who knows an address or an origin: why was that one refused, or
+closed? It never holds what anybody said, nor a token, a query string or a header beside
+Origin; and of an address as much as the log may name.
+
+It has a fixed number of entries, half of them for refusals and half for closes, so that a
+flood of the one leaves the other. Within a half, whoever has more than an even share of the
+entries makes room for its own: a flood from one address ends up forgetting itself.
+
+What is too old is forgotten, by ``forget_old``, whether or not anything new has come.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Literal
+
+from roomcast.relay.member import Behind
+
+TEXT_MAX_CHARS: Final = 255
+"""Longer paths, origins and messages are cut. A room's name has 255 bytes at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How one connection ended, or why it never was one."""
+
+    id: str
+    """Which connection it was."""
+    kind: Literal["refused", "closed"]
+    """Whether it had been let in."""
+    at_s: float
+    """When, by the clock that never goes back."""
+    reason: str
+    """The word of log and metric: an outcome of the handshake, or a reason of a close."""
+    code: int | None
+    """The status that it was answered, or the code of the close frame; None where that had none."""
+    age_s: float
+    """How long it had lasted, in seconds."""
+    limit: str | None = None
+    """The setting that it exceeded."""
+    room: str | None = None
+    """Its room, or the path that was asked for."""
+    template: str | None = None
+    """The template of its room."""
+    dialect: str | None = None
+    """What it spoke."""
+    address: str = ""
+    """As much of its address as the log may name."""
+    origin: str | None = None
+    """The page that it came from."""
+    message: str = ""
+    """What one that was refused was told."""
+    hint: str = ""
+    """What the log says an operator may do about that."""
+    sent_bytes: int | None = None
+    """What its peer acknowledged over its life; None where the system does not say."""
+    received_bytes: int | None = None
+    """What came from it."""
+    behind: Behind | None = None
+    """How far behind its room it was; None for one that was up to date."""
+
+
+class _Half:
+    """The newest endings of one kind."""
+
+    def __init__(self, entries_max: int) -> None:
+        self._entries_max = entries_max
+        # Ordered by age; an OrderedDict finds its first in one step, where a dict steps over all that were deleted.
+        self._by_id: OrderedDict[str, Ending] = OrderedDict()
+        self._by_address: dict[str, OrderedDict[str, Ending]] = {}
+        self._by_origin: dict[str, OrderedDict[str, Ending]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, ending: Ending) -> None:
+        if not self._entries_max:
+            return
+        if len(self._by_id) >= self._entries_max:
+            self._forget(self._dispensable(ending.address))
+        self._by_id[ending.id] = ending
+        self._by_address.setdefault(ending.address, OrderedDict())[ending.id] = ending
+        if ending.origin is not None:
+            self._by_origin.setdefault(ending.origin, OrderedDict())[ending.id] = ending
+
+    def _dispensable(self, newcomer: str) -> Ending:
+        own = self._by_address.get(newcomer, self._by_id)
+        has_more_than_its_share = len(own) * len(self._by_address) > self._entries_max
+        return next(iter((own if has_more_than_its_share else self._by_id).values()))
+
+    def _forget(self, ending: Ending) -> None:
+        del self._by_id[ending.id]
+        _take_out(self._by_address, ending.address, ending.id)
+        if ending.origin is not None:
+            _take_out(self._by_origin, ending.origin, ending.id)
+
+    def forget_before(self, at_s: float) -> None:
+        while self._by_id:
+            oldest = next(iter(self._by_id.values()))
+            if oldest.at_s >= at_s:
+                break
+            self._forget(oldest)
+
+    def resize(self, entries_max: int) -> None:
+        self._entries_max = entries_max
+        while len(self._by_id) > entries_max:
+            self._forget(next(iter(self._by_id.values())))
+
+    def of_id(self, wanted: str) -> Iterator[Ending]:
+        if wanted in self._by_id:
+            yield self._by_id[wanted]
+
+    def of_address(self, wanted: str) -> Iterator[Ending]:
+        return reversed(self._by_address.get(wanted, OrderedDict()).values())
+
+    def of_origin(self, wanted: str) -> Iterator[Ending]:
+        return reversed(self._by_origin.get(wanted, OrderedDict()).values())
+
+
+class Record:
+    """Remembers how connections ended.
+
+    Args:
+        entries_max: How many are remembered: half of it refusals, half closes; 0 for none.
+        max_age_s: For how long.
+    """
+
+    def __init__(self, entries_max: int, max_age_s: float) -> None:
+        self.max_age_s = max_age_s
+        """For how long."""
+        self._halves = {"refused": _Half(entries_max // 2), "closed": _Half(entries_max - entries_max // 2)}
+
+    def __len__(self) -> int:
+        return sum([len(half) for half in self._halves.values()])
+
+    def add(self, ending: Ending) -> None:
+        """Remember one, and forget another where there is no room for it."""
+        self._halves[ending.kind].add(ending)
+
+    def limit(self, entries_max: int, max_age_s: float) -> None:
+        """Hold to other bounds from now on; what is beyond them is forgotten, the age of the rest at the next look."""
+        self.max_age_s = max_age_s
+        self._halves["refused"].resize(entries_max // 2)
+        self._halves["closed"].resize(entries_max - entries_max // 2)
+
+    def forget_old(self, now_s: float) -> None:
+        """Forget what is older than it may be."""
+        for half in self._halves.values():
+            half.forget_before(now_s - self.max_age_s)
+
+    def find(self, by: Literal["id", "address", "origin"], wanted: str, count: int) -> list[Ending]:
+        """Return the newest endings of an id, an address (as it is kept) or an origin, at most ``count``."""
+        found: list[Ending] = []
+        for half in self._halves.values():
+            of = {"id": half.of_id, "address": half.of_address, "origin": half.of_origin}[by]
+            found += islice(of(wanted), count)
+        return sorted(found, key=lambda ending: ending.at_s, reverse=True)[:count]
+
+
+def _take_out(index: dict[str, OrderedDict[str, Ending]], key: str, ending_id: str) -> None:
+    entries = index[key]
+    del entries[ending_id]
+    if not entries:
+        del index[key]
