@@ -15,6 +15,7 @@ help:
 	@echo "make test            install what the tests need, run all that need no container engine, check coverage"
 	@echo "make image           build the image with its labels; needs docker with buildx (IMAGE=, DOCKER_BUILD_OPTIONS=)"
 	@echo "make image-size      say what the image weighs: base, dependencies, our code"
+	@echo "make manifests       copy the alerts to where Kubernetes' tools can read them (see deploy/kubernetes/README.md)"
 	@echo "make lock            renew the versions and hashes of what the image is built from"
 	@echo "make test-container  build the image and test it; needs docker with compose and buildx"
 	@echo "make e2e             start all of docker compose, use it for two minutes, break it, and see who is told; likewise"
@@ -70,6 +71,10 @@ image-size:
 compile = .venv/bin/uv pip compile --quiet --python-version 3.13 --python-platform linux --only-binary :all: \
     --generate-hashes --custom-compile-command 'make lock' --upgrade --no-python-downloads
 backend = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+
+.PHONY: manifests
+manifests: .venv/installed-dev
+	@.venv/bin/python -m deploy.kubernetes.build
 
 .PHONY: lock
 lock: .venv/installed-dev

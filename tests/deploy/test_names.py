@@ -21,12 +21,14 @@ ANNOTATIONS = [annotation["expr"] for annotation in DASHBOARD_JSON["annotations"
 VARIABLES = [variable["definition"] for variable in DASHBOARD_JSON["templating"]["list"] if "definition" in variable]
 
 # All that is written about the relay, for people or for programs. A proxy's configuration has names of its own,
-# and the dashboard's source is in the dashboard.
+# the dashboard's source is in the dashboard, and a copy of the rules in the rules. What an adapter of Kubernetes
+# asks is a template, which test_kubernetes.py fills.
 DOCUMENTS = [
     path
     for pattern in ("*.md", "*.yml", "app/**/*.md", "config/**/*", "deploy/**/*", "tests/**/*.md")
     for path in sorted(ROOT.glob(pattern))
-    if path.suffix in {".md", ".yml", ".yaml", ".toml", ".tpl"} and path.name != "dashboard.toml"
+    if path.suffix in {".md", ".yml", ".yaml", ".toml", ".tpl"}
+    and path.name not in {"dashboard.toml", "prometheusrule.yaml", "adapter-values.yaml"}
 ]
 # A recorded series is named `level:metric:operation`. No metric is it, nor a file, nor the network of a composition.
 NAME = re.compile(r"(?<![:/\w.-])roomcast_(?!default\b)[a-z0-9_]+(?![:\w]|\.(?:py|json|js|toml)\b)")

