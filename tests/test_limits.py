@@ -19,7 +19,19 @@ import pytest
 from roomcast.policies.hits import no_hits
 from tests.running import Relay, Serve
 from tests.transport.rooms import LOBBY, numbered, rooms, stall
-from tests.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Goodbye, Rfc6455Client, frame, rfc6455_head
+from tests.wire import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Goodbye,
+    Rfc6455Client,
+    frame,
+    goodbye_of,
+    rfc6455_head,
+)
 
 NEXT_DOOR = "/rooms/next-door"
 """A room in which nobody exceeds anything."""
@@ -229,7 +241,7 @@ def read_to_goodbye(member: Rfc6455Client) -> Goodbye:
     while (got := member.read_frame()).opcode != CLOSE:
         pass
     member.close()
-    return Goodbye(int.from_bytes(got.payload[:2], "big"), got.payload[2:].decode())
+    return goodbye_of(got.payload)
 
 
 # --- what is dropped, and what is only reported

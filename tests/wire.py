@@ -6,6 +6,7 @@ for ever: a relay that stays silent for ``HANG_S`` has failed the test.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from typing import NamedTuple, Self
@@ -55,6 +56,21 @@ class Goodbye(NamedTuple):
 
     code: int | None
     reason: str
+    """Without the connection's id."""
+
+
+# The last that a close reason says, unless it answers a peer's goodbye.
+_CONNECTION_ID = re.compile(r" id=[a-z2-7]{8}\.[1-9][0-9]*\Z")
+
+
+def goodbye_of(payload: bytes) -> Goodbye:
+    """Return what a close frame of the relay's says. The connection's id must be there; it is left out."""
+    if not payload:
+        return Goodbye(None, "")
+    said = payload[2:].decode("ascii")
+    reason = _CONNECTION_ID.sub("", said)
+    assert (reason == said) is (said == "peer"), f"{said!r} names no connection, or should not"
+    return Goodbye(int.from_bytes(payload[:2], "big"), reason)
 
 
 class Wire:
@@ -178,7 +194,7 @@ class Rfc6455Client:
         """Return what the next frame, which must be a close frame, says."""
         opcode, payload = self.read_frame()
         assert opcode == CLOSE, f"opcode {opcode} with {payload[:100]!r} is no close frame"
-        return Goodbye(int.from_bytes(payload[:2], "big") if payload else None, payload[2:].decode("ascii"))
+        return goodbye_of(payload)
 
     def say_goodbye(self, code: int | None = 1000, reason: bytes = b"") -> None:
         self.wire.send(frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + reason))

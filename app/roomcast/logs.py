@@ -244,7 +244,7 @@ def _in_local_time(_logger: Any, _level: str, record: MutableMapping[str, Any]) 
 class ConsoleRenderer:
     """Makes a line for people.
 
-    12:01:03 joined   /rooms/lobby  rfc6455  from 127.0.0.1:51234  2 here
+    12:01:03 joined   /rooms/lobby  rfc6455  from 127.0.0.1:51234  2 here  id=k7c2m9qa.7
 
     Known fields come first, in the order of ``PHRASES``; any other follows as ``key=value``,
     and sentences come last.

@@ -172,7 +172,7 @@ def test_page_that_is_loaded_again_knows_its_own_messages(desk: BrowserContext, 
 
 def test_reason_of_the_relay_is_shown_and_its_time_to_return_is_kept(desk: BrowserContext, stand_in: StandIn) -> None:
     stand_in.answers[LOBBY] = [
-        [welcome(), goodbye("restart", 1012, 12_000), (1012, "restart retry_after_ms=12000")],
+        [welcome(), goodbye("restart", 1012, 12_000), (1012, "restart retry_after_ms=12000 id=k7c2m9qa.41")],
         [welcome(epoch="nextone2"), message(1, "welcome back")],
     ]
 

@@ -104,7 +104,7 @@ def test_waits_begin_anew_after_a_connection_that_lasted(desk: BrowserContext, s
     [
         # No sooner, and hardly later: it is a place of its own, among all who come back.
         ([welcome(), goodbye("restart", 1012, 12_000), (1012, "restart")], 12.05),
-        ([welcome(), (1012, "restart retry_after_ms=7000")], 7.05),
+        ([welcome(), (1012, "restart retry_after_ms=7000 id=k7c2m9qa.41")], 7.05),
         # No place that is worth anything: what is drawn is more, and comes on top.
         ([welcome(), goodbye("restart", 1012, 300), (1012, "restart")], 0.8),
         # Never for days.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.event_source import EventStream
 from tests.hostile.cases import Attacker, Counts
-from tests.wire import CLOSE, CLOSING, PING, PONG, Goodbye, Rfc6455Client, Wire, frame
+from tests.wire import CLOSE, CLOSING, PING, PONG, Goodbye, Rfc6455Client, Wire, frame, goodbye_of
 
 
 def handshake(outcome: str, dialect: str = "none") -> str:
@@ -250,5 +250,5 @@ def _read_goodbye(wire: Wire) -> Goodbye:
     while True:
         opcode, payload = client.read_frame()
         if opcode == CLOSE:
-            return Goodbye(int.from_bytes(payload[:2], "big") if payload else None, payload[2:].decode("ascii"))
+            return goodbye_of(payload)
         assert opcode in (PING, PONG), f"opcode {opcode} with {payload[:100]!r} instead of a close frame"

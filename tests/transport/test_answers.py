@@ -203,6 +203,7 @@ def check_refused(relay: Relay, answer: Answer, case: Refused) -> None:
     handshakes = relay.counters.handshakes
     assert {key: count for key, count in handshakes.items() if count} == {(case.dialect, case.outcome): 1}
     record = relay.diary.wait_for("refused", status=case.status, outcome=case.outcome)
+    assert answer.headers["roomcast-id"] == record["id"]
     assert case.body in record["message"]
     if case.hint is not None:
         assert record["hint"] == case.hint
@@ -215,6 +216,17 @@ def test_refusal_says_why_to_the_client_the_metrics_and_the_log(serve: Serve, ca
     answer = relay.ask(case.request)
 
     check_refused(relay, answer, case)
+
+
+def test_refused_handshakes_and_members_share_one_numbering(serve: Serve) -> None:
+    relay = serve()
+
+    ids = [relay.ask(get("/nowhere")).headers["roomcast-id"]]
+    relay.join()
+    ids += [relay.diary.wait_for("joined")["id"], relay.ask(get("/nowhere")).headers["roomcast-id"]]
+
+    epoch = relay.server.hub.epoch
+    assert ids == [f"{epoch}.1", f"{epoch}.2", f"{epoch}.3"]
 
 
 def test_many_bad_requests_leave_nothing_behind(serve: Serve) -> None:

@@ -12,14 +12,16 @@ from roomcast.transport.goodbyes import Goodbye, echo_of, why
 from tests.running import Serve
 from tests.transport.test_json_member import join
 
+ID = "k7c2m9qa.41"
+
 
 @pytest.mark.parametrize(("code", "answer"), [(1000, 1000), (1001, 1001), (1010, 1000), (1014, 1000), (4999, 4999)])
 def test_goodbye_is_answered_with_its_own_code_unless_only_others_may_send_it(code: int, answer: int) -> None:
-    assert echo_of(code).close() == Close(answer, "peer")
+    assert echo_of(code).close(ID) == Close(answer, "peer")
 
 
 def test_goodbye_without_a_code_is_answered_without_one() -> None:
-    assert echo_of(None).close() == Close(None, "")
+    assert echo_of(None).close(ID) == Close(None, "")
 
 
 @pytest.mark.parametrize(
@@ -54,9 +56,17 @@ def test_fault_closes_with_the_reason_of_its_code(error: FrameError, reason: Rea
 def test_close_frame_and_notice_say_the_same(goodbye: Goodbye, text: str, back_ms: int | None) -> None:
     reason, code, detail, _ = goodbye
 
-    assert goodbye.close() == Close(code, text)
+    assert goodbye.close(ID) == Close(code, f"{text} id={ID}")
     fields = {"reason": reason, "code": code, "reconnect_after_ms": back_ms}
     assert goodbye.notice().fields == (fields | {"detail": detail} if detail else fields)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_close_frame_has_room_for_the_longest_id(reason: Reason) -> None:
+    goodbye = Goodbye.of(reason, "limit=control_frames_per_s", retry_after_ms=3_600_000)
+
+    # A number that a process which takes 10,000 a second has after 30,000 years.
+    assert len(goodbye.close(f"k7c2m9qa.{10**16}").reason) <= 123
 
 
 @pytest.mark.parametrize(

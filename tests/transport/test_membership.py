@@ -8,7 +8,8 @@ from roomcast.transport.answers import Page
 from tests.running import Serve
 from tests.transport.entrance import Entrance, FailingClock, entrance
 from tests.transport.rooms import LOBBY, rooms
-from tests.wire import BINARY, frame, get, shake_hands_hixie76, shake_hands_rfc6455
+from tests.transport.test_json_member import JSON, JsonClient
+from tests.wire import BINARY, CLOSE, Rfc6455Client, frame, get, shake_hands_hixie76, shake_hands_rfc6455
 
 
 def check_turned_away(door: Entrance, address: str, count: int) -> None:
@@ -86,6 +87,31 @@ def test_visitor_who_does_not_become_a_member_gives_its_place_back(serve: Serve)
 def test_peers_that_are_proxies_are_not_counted(serve: Serve, address: str) -> None:
     with entrance(serve(), connections_per_address=1) as door:
         assert [shake_hands_rfc6455(door.visit(address), LOBBY) for _ in range(3)]
+
+
+# --- which connection it is
+
+
+def test_close_frame_names_the_connection_as_the_welcome_and_the_log_do(serve: Serve) -> None:
+    relay = serve(rooms(messages_per_s=1))
+    raw, talker = relay.join(), relay.join(LOBBY, JSON)
+    welcome = JsonClient(talker).welcome
+
+    for client in (raw, talker):
+        for _ in range(3):
+            client.say('{"type":"publish","text":"a"}')
+        reason = last_words(client)
+        assert reason.startswith("rate limit=messages_per_s id=")
+        joined, left = (relay.diary.wait_for(event, id=reason.rpartition("id=")[2]) for event in ("joined", "left"))
+        assert (joined["room"], left["reason"]) == (LOBBY, "rate")
+    assert reason.endswith(f" id={welcome['id']}")
+
+
+def last_words(client: Rfc6455Client) -> str:
+    while (got := client.read_frame()).opcode != CLOSE:
+        pass
+    client.close()
+    return got.payload[2:].decode()
 
 
 # --- faults of ours

@@ -111,7 +111,7 @@ def test_message_too_long_is_answered_with_1009(serve: Serve, join: Join, name: 
     witness.do("text 0123456789a")
 
     assert ada.hear() == "0123456789"
-    assert witness.hear() == "closed 1009 too_big"
+    assert witness.hear().startswith("closed 1009 too_big id=")
 
 
 @each_client
@@ -121,7 +121,8 @@ def test_one_message_too_many_is_answered_with_1008(serve: Serve, join: Join, na
     for text in ("one", "two", "three"):
         witness.do(f"text {text}")
 
-    assert [witness.hear() for _ in range(3)] == ["text one", "text two", "closed 1008 rate limit=messages_per_s"]
+    assert [witness.hear() for _ in range(2)] == ["text one", "text two"]
+    assert witness.hear().startswith("closed 1008 rate limit=messages_per_s id=")
 
 
 @OVER_TLS_TOO
@@ -153,7 +154,7 @@ def test_member_that_fell_too_far_behind_hears_1013_after_what_had_been_sent(
     while (line := witness.hear()).startswith("text "):
         assert line == f"text {numbered(heard)}"
         heard += 1
-    assert line == "closed 1013 lagging"
+    assert line.startswith("closed 1013 lagging id=")
     assert 0 < heard < sent
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Final
 
 from roomcast.metrics import NO_DIALECT
 from roomcast.policies.hits import Action
@@ -19,6 +20,9 @@ from roomcast.transport.admission import Admitted, Outcome, Refusal
 from roomcast.transport.membership import Membership
 from roomcast.transport.reports import Occasion
 from roomcast.transport.visitor import Visitor
+
+ID_HEADER: Final = "Roomcast-Id"
+"""Of a refusal: what its user can quote, and the log has too."""
 
 _PLAIN = ("Content-Type", "text/plain; charset=utf-8")
 
@@ -68,6 +72,7 @@ class Answers:
             self._counters.refused_origins.add(origin or "none")
         self._journal.warning(
             "refused",
+            id=connection_id,
             status=refusal.status,
             path=request.path if request is not None else None,
             origin=origin,
@@ -78,7 +83,8 @@ class Answers:
         )
         if visitor.may_answer:
             body = f"{refusal.message}\n".encode()
-            visitor.send_and_forget(response(refusal.status, [*refusal.headers, _PLAIN], body))
+            headers = (*refusal.headers, (ID_HEADER, connection_id), _PLAIN)
+            visitor.send_and_forget(response(refusal.status, headers, body))
 
     def report_origin(self, visitor: Visitor, request: Request, rule: str) -> None:
         """Count and log an origin that is let in only because origins are not enforced."""

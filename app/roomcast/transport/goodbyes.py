@@ -45,12 +45,18 @@ class Goodbye(NamedTuple):
         """Return ours, with the code of its reason."""
         return cls(reason, reason.close_code, detail, retry_after_ms)
 
-    def close(self) -> Close:
-        """Return it as a close frame: all that is to be said stands behind the reason."""
+    def close(self, connection_id: str) -> Close:
+        """Return it as a close frame: all that is to be said stands behind the reason.
+
+        Args:
+            connection_id: What its user can quote, and the log has too. The answer to
+                a peer's own goodbye does without: there is nothing to ask about.
+        """
         if self.code is None:
             return Close(None, "")
         retry = "" if self.retry_after_ms is None else f"retry_after_ms={self.retry_after_ms}"
-        return Close(self.code, " ".join(filter(None, (self.reason, self.detail, retry))))
+        name = "" if self.reason is Reason.PEER else f"id={connection_id}"
+        return Close(self.code, " ".join(filter(None, (self.reason, self.detail, retry, name))))
 
     def notice(self) -> Notice:
         """Return it for those who are told more than a close frame can say. A peer's own is answered, not told."""

@@ -94,6 +94,7 @@ class Membership:
             self.token_holders.add(member, member.grant)
         self.journal.info(
             "joined",
+            id=member.id,
             room=room.name,
             dialect=str(member.dialect),
             address=self.address_for_logs(member.address),
@@ -113,6 +114,7 @@ class Membership:
         self.recorder.closed(member, address, reason, parted)
         self.journal.info(
             "left",
+            id=member.id,
             room=member.room.name,
             reason=str(reason),
             dialect=str(member.dialect),

@@ -45,7 +45,7 @@ class WebSocketMember(Inbox):
     # --- the end
 
     def _last_words(self, goodbye: Goodbye) -> bytes:
-        return self._connection.send(goodbye.close())
+        return self._connection.send(goodbye.close(self.id))
 
     def _say_goodbye(self, reason: Reason) -> None:
         super()._say_goodbye(reason)
