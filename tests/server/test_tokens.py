@@ -9,7 +9,7 @@ import pytest
 
 from roomcast.logs import Journal
 from roomcast.policies.grants import Action, TokenError, TokenFault
-from roomcast.server.tokens import build_verifier, make_token, verify_token
+from roomcast.server.tokens import build_verifier, make_token, read_key_sources, verify_token
 from roomcast.settings import Settings
 from tests.idle import idle_counters
 from tests.tokens import SECRET, signer
@@ -24,7 +24,28 @@ def make(of: Settings, key: Path | None = None, kid: str | None = None, *, room:
 
 
 def test_nobody_looks_at_tokens_without_a_key() -> None:
-    assert build_verifier(Settings(), Journal(print), idle_counters()) is None
+    assert build_verifier(Settings(), None, Journal(print), idle_counters()) is None
+
+
+def test_what_was_read_is_all_that_a_verifier_needs(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(signer("EdDSA").public)
+    ours = settings(keys=[str(path)])
+
+    sources = read_key_sources(ours)
+    path.unlink()
+    verifier = build_verifier(ours, sources, Journal(print), idle_counters())
+
+    assert verifier is not None
+    token = signer("EdDSA").token({"exp": time.time() + 600, "rooms": ["/rooms/lobby"]})
+    assert verifier.verify(token).opens("/rooms/lobby")
+
+
+def test_url_is_ready_to_be_asked_when_the_sources_are_read() -> None:
+    sources = read_key_sources(settings(jwks_url="https://id.example/keys"))
+
+    assert sources is not None
+    assert sources.url is not None
 
 
 def test_token_that_is_made_is_taken_and_gives_what_was_asked_for() -> None:

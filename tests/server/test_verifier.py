@@ -10,7 +10,8 @@ import pytest
 
 from roomcast.logs import Journal
 from roomcast.policies.tokens import UnknownKeyError
-from roomcast.server.verifier import TokenVerifier
+from roomcast.server.jwks import JwksUrl
+from roomcast.server.verifier import KeySources, TokenVerifier
 from roomcast.settings import Settings
 from tests.idle import idle_counters
 from tests.running import Serve
@@ -108,7 +109,11 @@ def test_key_that_the_url_dropped_ends_after_two_intervals_while_the_url_fails(s
     elapsed_s = [0.0]
     settings = Settings.model_validate({"tokens": {"jwks_url": server.url, "jwks_refresh_s": 300}})
     verifier = TokenVerifier(
-        settings, journal=Journal(lambda _: None), counters=idle_counters(), elapsed=lambda: elapsed_s[0]
+        settings,
+        KeySources([], JwksUrl(server.url)),
+        journal=Journal(lambda _: None),
+        counters=idle_counters(),
+        elapsed=lambda: elapsed_s[0],
     )
 
     def is_taken(by: Signer, kid: str, at_s: float) -> bool:

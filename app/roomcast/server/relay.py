@@ -35,7 +35,7 @@ from roomcast.server.memory import find_memory_limit
 from roomcast.server.plan import InUse
 from roomcast.server.policies import build_forwarding, build_policies
 from roomcast.server.reload import Again, Prepared, Reloading
-from roomcast.server.tokens import build_verifier
+from roomcast.server.tokens import build_verifier, read_key_sources
 from roomcast.settings import Loaded, Settings
 from roomcast.transport.admission import Outcome
 from roomcast.transport.certificate import Certificate
@@ -63,8 +63,8 @@ class Server:
         again: How they are read again; without it, a reload reads the files again that they name.
 
     Raises:
-        ValueError: As ``build_policies``, ``build_forwarding``, ``build_verifier``, ``build_keyring``, ``build_guard``
-            and ``Certificate``.
+        ValueError: As ``build_policies``, ``build_forwarding``, ``read_key_sources``, ``build_keyring``,
+            ``build_guard`` and ``Certificate``.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Server:
         self.keep_alive = self._build_keep_alive()
         self._drain = build_drain(settings, self.keep_alive, self.counters, journal)
         self._certificate = self._read_certificate()
-        self._verifier = build_verifier(settings, journal, self.counters)
+        self._verifier = build_verifier(settings, read_key_sources(settings), journal, self.counters)
         self._revocations = Revocations(leeway_s=settings.tokens.leeway_s)
         self.token_holders = self._build_token_holders()
         self._membership = build_membership(
@@ -202,9 +202,9 @@ class Server:
     def change(self, prepared: Prepared) -> None:
         """Go by another configuration from now on. See ``reload.Changeable``."""
         settings = prepared.loaded.settings
-        # Last of what can fail; from here on nothing does, and nothing switches greenlets.
-        before, verifier = self._verifier, build_verifier(settings, self._journal, self.counters, self._verifier)
-        self.loaded, self._settings, self._verifier = prepared.loaded, settings, verifier
+        before = self._verifier
+        self._verifier = build_verifier(settings, prepared.key_sources, self._journal, self.counters, before)
+        self.loaded, self._settings = prepared.loaded, settings
         self.admission, self.forwarding = prepared.admission, prepared.forwarding
         self._journal.change(settings.log.level)
         self._drain.drain_s, self._drain.accept_per_s = settings.server.drain_s, settings.server.accept_per_s
@@ -217,8 +217,8 @@ class Server:
             self._certificate.change(settings.tls.certificate, settings.tls.key, prepared.certificate)
         self._entry = self._build_entry()
         self.canary.change(self.forwarding, settings.admin.canary_interval_s)
-        if verifier is not None and self._is_open:
-            verifier.start()
+        if self._verifier is not None and self._is_open:
+            self._verifier.start()
         if before is not None:
             # It waits for its own end.
             gevent.spawn(before.stop)

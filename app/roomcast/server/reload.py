@@ -28,7 +28,7 @@ from roomcast.policies.hosts import PrivateHosts
 from roomcast.server.api import build_keyring
 from roomcast.server.plan import draw_up, told_as
 from roomcast.server.policies import build_forwarding, build_policies
-from roomcast.server.token_keys import read_token_keys
+from roomcast.server.tokens import read_key_sources
 from roomcast.settings import Loaded
 from roomcast.settings.difference import Change, difference, in_words, restart_keys
 from roomcast.transport.admission import Admission
@@ -36,6 +36,7 @@ from roomcast.transport.certificate import ReadCertificate, read_certificate
 
 if TYPE_CHECKING:
     from roomcast.server.plan import InUse
+    from roomcast.server.verifier import KeySources
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class Prepared:
     keyring: Keyring
     hosts: PrivateHosts
     certificate: ReadCertificate | None
+    key_sources: KeySources | None
 
 
 def prepare(loaded: Loaded) -> Prepared:
@@ -62,7 +64,6 @@ def prepare(loaded: Loaded) -> Prepared:
         ValueError: Naming the value and the rule it breaks.
     """
     settings = loaded.settings
-    read_token_keys(settings)
     return Prepared(
         loaded,
         build_policies(settings),
@@ -70,6 +71,7 @@ def prepare(loaded: Loaded) -> Prepared:
         build_keyring(settings),
         PrivateHosts(settings.admin.hosts),
         read_certificate(settings.tls.certificate, settings.tls.key) if settings.tls.certificate else None,
+        read_key_sources(settings),
     )
 
 
@@ -81,7 +83,7 @@ class Changeable(Protocol):
         """The configuration that holds."""
 
     def change(self, prepared: Prepared) -> None:
-        """Go by another from now on, without a switch of greenlets. Raises ValueError, having changed nothing."""
+        """Go by another from now on, without a switch of greenlets. Reads nothing, and never fails."""
 
     def in_use(self) -> InUse:
         """Return what is in use now."""

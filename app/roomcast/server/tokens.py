@@ -18,7 +18,7 @@ from roomcast.settings import Settings
 if TYPE_CHECKING:
     from roomcast.logs import Journal
     from roomcast.metrics import TransportCounters
-    from roomcast.server.verifier import TokenVerifier
+    from roomcast.server.verifier import KeySources, TokenVerifier
 
 _NO_KEY = (
     "there is no key to sign a token with: set tokens.secret, as with "
@@ -26,20 +26,37 @@ _NO_KEY = (
 )
 
 
-def build_verifier(
-    settings: Settings, journal: Journal, counters: TransportCounters, before: TokenVerifier | None = None
-) -> TokenVerifier | None:
-    """Return what checks tokens; None where no key is configured, and so nobody looks at any.
+def read_key_sources(settings: Settings) -> KeySources | None:
+    """Return what tokens are checked by; None where no key is configured.
+
+    It takes up to a second, beside the loop if need be: files, the libraries, and
+    for https all authorities that the system trusts.
 
     Raises:
         ValueError: As ``token_keys.read_token_keys``.
     """
     if not is_configured(settings):
         return None
-    check_installed()
+    keys, url = read_token_keys(settings), settings.tokens.jwks_url
+    from roomcast.server.jwks import JwksUrl
+    from roomcast.server.verifier import KeySources
+
+    return KeySources(keys, JwksUrl(url) if url else None)
+
+
+def build_verifier(
+    settings: Settings,
+    sources: KeySources | None,
+    journal: Journal,
+    counters: TransportCounters,
+    before: TokenVerifier | None = None,
+) -> TokenVerifier | None:
+    """Return what checks tokens by these keys; without them nobody looks at any. Reads nothing, and never fails."""
+    if sources is None:
+        return None
     from roomcast.server.verifier import TokenVerifier
 
-    return TokenVerifier(settings, before, journal=journal, counters=counters)
+    return TokenVerifier(settings, sources, before, journal=journal, counters=counters)
 
 
 def verify_token(settings: Settings, token: str) -> Grant:

@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from roomcast.logs import Journal
 from roomcast.metrics import TransportCounters
 from roomcast.policies.grants import Grant
 from roomcast.policies.keyring import KeyRing
+from roomcast.policies.keys import Key
 from roomcast.policies.tokens import Expectations, UnknownKeyError, verify
 from roomcast.server.jwks import JwksRefresher, JwksUrl
-from roomcast.server.token_keys import read_token_keys
 from roomcast.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class KeySources:
+    """The keys of the settings, read, and their URL, ready to be asked."""
+
+    keys: Sequence[Key]
+    url: JwksUrl | None
 
 
 class TokenVerifier:
     """Checks tokens by the keys of the settings and of their URL.
 
     Args:
-        settings: Which keys, and what tokens must say.
+        settings: What tokens must say, and how often the URL is asked.
+        sources: The keys.
         before: What checked them until now, where this is its successor; what the same URL gave it is known here.
         journal: Told when keys were read again.
         counters: Where that is counted.
         clock: Seconds since the epoch, as tokens count.
         elapsed: Seconds from a clock that never goes back, as keys count.
-
-    Raises:
-        ValueError: As ``read_token_keys``.
     """
 
     def __init__(
         self,
         settings: Settings,
+        sources: KeySources,
         before: TokenVerifier | None = None,
         *,
         journal: Journal,
@@ -45,17 +53,14 @@ class TokenVerifier:
         self._clock = clock
         self._elapsed = elapsed
         self._expected = Expectations(tokens.issuer, tokens.audience, tokens.leeway_s)
-        self._ring = KeyRing(read_token_keys(settings), tokens.jwks_refresh_s)
+        self._ring = KeyRing(sources.keys, tokens.jwks_refresh_s)
         self._refresher: JwksRefresher | None = None
-        self._url: JwksUrl | None = None
-        self._url_text = tokens.jwks_url
-        if tokens.jwks_url:
-            if before is not None and before._url_text == tokens.jwks_url:
-                self._url = before._url
+        self._url = tokens.jwks_url
+        if sources.url is not None:
+            if before is not None and before._url == self._url:
                 self._ring.take_over(before._ring)
-            self._url = self._url or JwksUrl(tokens.jwks_url)
             self._refresher = JwksRefresher(
-                self._url.fetch,
+                sources.url.fetch,
                 self._ring,
                 clock=elapsed,
                 dice=random.random,
