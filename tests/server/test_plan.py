@@ -99,6 +99,12 @@ def test_keys_that_take_a_restart_are_named(serve: Serve) -> None:
     assert plan(relay, ADMIN + '[log]\nformat = "json"')["restart"] == ["log.format"]
 
 
+def test_restart_drains_by_the_settings_that_hold(serve: Serve) -> None:
+    relay = serve(ADMIN + "[server]\ndrain_s = 0.5\n")
+
+    assert plan(relay, ADMIN + '[log]\nformat = "json"\n[server]\ndrain_s = 30')["drain_s"] == 0.5
+
+
 def test_file_that_is_wrong_is_answered_with_the_value_and_the_rule(serve: Serve) -> None:
     assert 'allow "nowhere"' in plan(serve(ADMIN), ADMIN + '[origins]\nallow = ["nowhere"]', 422)["detail"]
 

@@ -56,6 +56,8 @@ class InUse:
     rooms: int
     lag_bytes: int
     history_bytes: int
+    drain_s: float
+    """How long a restart takes by the settings that hold: whoever is told to end goes by no others."""
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ def draw_up(
         changes,
         restart_keys(changes),
         members,
-        settings.server.drain_s,
+        in_use.drain_s,
         sorted(refused.values(), key=lambda one: -one.members),
         _below_use(settings, admission, in_use, crowds),
     )

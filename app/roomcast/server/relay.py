@@ -234,6 +234,7 @@ class Server:
             len(self.hub.rooms),
             self.hub.budget.held_bytes,
             self.hub.histories.held_bytes,
+            self._settings.server.drain_s,
         )
 
     def _unchanged(self, text: str | None) -> Loaded:
