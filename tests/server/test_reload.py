@@ -246,6 +246,7 @@ def test_new_pair_that_does_not_fit_leaves_the_old_one(files: Files) -> None:
 
         assert relay.diary.wait_for("configuration refused", level="error")["message"].startswith("[tls] key: ")
         assert serial_number(relay) == old
+        assert relay.metric('roomcast_tls_reloads_total{outcome="failed"}') == 1
     finally:
         relay.stop()
 

@@ -32,7 +32,7 @@ from roomcast.server.tokens import read_key_sources
 from roomcast.settings import Loaded
 from roomcast.settings.difference import Change, difference, in_words, restart_keys
 from roomcast.transport.admission import Admission
-from roomcast.transport.certificate import ReadCertificate, read_certificate
+from roomcast.transport.certificate import CertificateError, ReadCertificate, read_certificate
 
 if TYPE_CHECKING:
     from roomcast.server.plan import InUse
@@ -133,6 +133,9 @@ class Reloading:
             except ValueError as error:
                 self._counters.config_reloads["refused"] += 1
                 self._counters.is_config_current = False
+                if isinstance(error, CertificateError):
+                    # Read again and not served, as when a look at the files finds them so.
+                    self._counters.tls_reloads["failed"] += 1
                 hint = "all goes on by the configuration before it"
                 self._journal.error("configuration refused", message=str(error), hint=hint)
                 raise
