@@ -304,6 +304,36 @@ def test_command_line_keeps_the_last_word(tmp_path: Path) -> None:
         assert process.wait_for("configuration reloaded")["changes"] == []
 
 
+def test_what_lies_over_the_file_lies_over_every_file_that_is_planned_or_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "ROOMCAST_ADMIN__API_KEY").write_text(key)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(secrets))
+    monkeypatch.setenv("ROOMCAST_LIMITS__ROOMS_MAX", "7")
+    path, new = tmp_path / "roomcast.toml", tmp_path / "NEW.toml"
+    new.write_text(
+        f'[admin]\napi_key = "{key[::-1]}"\n[limits]\nrooms_max = 8\n[server]\ndemo = true\n{GOOD}',
+    )
+    with process_with(path, "", "server.demo=false") as process:
+        monkeypatch.setenv("ROOMCAST_CLIENT_API_KEY", key)
+        # Those of the relay count, and not those of whoever asks.
+        monkeypatch.delenv("ROOMCAST_LIMITS__ROOMS_MAX")
+        monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+        host, port = process.private_address
+
+        with command("plan", str(new), "--url", f"http://{host}:{port}") as planning:
+            planned, _ = planning.communicate(timeout=HANG_S)
+        path.write_text(new.read_text())
+        process.send_signal(signal.SIGHUP)
+
+        allowed = 'origins.allow: [] -> ["https://app.example"]'
+        assert (planning.returncode, planned) == (0, f"{allowed}\n")
+        assert process.wait_for("configuration reloaded")["changes"] == [allowed]
+
+
 def test_hangup_signal_ends_a_relay_that_somebody_tries_out_in_a_terminal() -> None:
     with command("serve", "--dev", "--set", "server.port=0", "--set", "admin.port=0") as process:
         assert process.stdout is not None
