@@ -71,6 +71,17 @@ MANY_TEMPLATES: Configuration = {
     **{f"room {number}": {"name": f"template-{number:03}", "path": f"/{number}/{{room}}"} for number in range(1, 1000)},
 }
 
+# Whoever idles is not pinged: nobody would answer.
+RELOADED: Configuration = {
+    **SERVED,
+    "limits": {"messages_per_s": 0, "bytes_per_s": 0, "handshakes_max": 0, "ping_interval_s": 0},
+}
+RELOADED_OTHERWISE: Configuration = {
+    **RELOADED,
+    "origins": {"allow": ["https://app.example.com", "https://other.example.com", "http://localhost:*"]},
+    "room": {**_ROOM, "lag_max_bytes": 2_097_152, "members_max": 6000},
+}
+
 LAG_MAX_KIB = 4096
 SEND_BUFFER_KIB = 64
 
@@ -89,6 +100,8 @@ class Entry:
     """Whether the generator speaks TLS."""
     generator: str = ""
     """The module of this folder that makes the load instead of wsload, at the private door."""
+    other: Configuration | None = None
+    """What the generator has the relay take in turn with its configuration; its doors stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +218,15 @@ FIGURES = (
             for label in ("plain", "gzip")
             for value, at_most_us in (("scrape_p99_us", 50_000), ("scrape_ping_p99_us", 10_000))
         ),
+    ),
+    Figure(
+        "reload-5000",
+        "5,000 members, reloaded again and again: a probe meanwhile",
+        tuple(
+            Entry(label, "roomcast", load, RELOADED, generator="reloadload", other=RELOADED_OTHERWISE)
+            for label, load in (("one room", "-m 5000"), ("2,500 rooms", "-m 5000 -r 2500"))
+        ),
+        tuple(Bound("reload_ping_max_us", label, 50_000) for label in ("one room", "2,500 rooms")),
     ),
     _with_history("history-one-to-1000", "1 sender → 1,000 members, 1,000 messages kept", "-m 1000 -P 1"),
     _with_history("history-16-all", "16 members, all sending, 1,000 messages kept", "-m 16 -P 16"),

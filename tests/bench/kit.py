@@ -37,9 +37,11 @@ def measure(entry: Entry, seconds: float) -> Sample:
         CalledProcessError: If the generator was refused or cut off.
     """
     generator = [] if entry.generator else [str(build("wsload", is_tls=entry.is_tls))]
-    with running(entry.server, entry.configuration) as server, Watch(server) as watch:
+    with running(entry.server, entry.configuration, entry.other) as server, Watch(server) as watch:
         if entry.generator:
             generator = [sys.executable, "-m", f"tests.bench.{entry.generator}", "-a", str(server.admin_port)]
+        if entry.other is not None:
+            generator += ["-f", str(server.file)]
         command = ["taskset", "-c", _GENERATOR_CORE, *generator, "-p", str(server.port), "-x", str(server.pid)]
         result = subprocess.run(
             [*command, "-d", str(seconds), *entry.load.split()],

@@ -46,6 +46,8 @@ class Running:
     port: int
     admin_port: int | None
     """Where Roomcast tells its metrics."""
+    file: Path | None = None
+    """Roomcast's configuration file; the other one stands beside it as ``other.toml``, where there is one."""
 
 
 def build(name: str, *, is_tls: bool = False) -> Path:
@@ -182,7 +184,7 @@ def _process(command: Command, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def running(server: str, configuration: Configuration) -> Iterator[Running]:
+def running(server: str, configuration: Configuration, other: Configuration | None = None) -> Iterator[Running]:
     """Run ``server`` on the first core until the block ends.
 
     Raises:
@@ -205,5 +207,7 @@ def running(server: str, configuration: Configuration) -> Iterator[Running]:
     with TemporaryDirectory() as directory:
         path = Path(directory, "roomcast.toml")
         path.write_text(toml({**configuration, **doors}), encoding="utf-8")
+        if other is not None:
+            path.with_name("other.toml").write_text(toml({**other, **doors}), encoding="utf-8")
         with _process([sys.executable, "-m", "roomcast", "serve", "--config", str(path)], port) as process:
-            yield Running(process.pid, port, admin_port)
+            yield Running(process.pid, port, admin_port, path)

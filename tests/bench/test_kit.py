@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import servers
-from tests.bench.figures import BARE, HERD, MANY_TEMPLATES, PUBLISHED, Entry
+from tests.bench.figures import BARE, HERD, MANY_TEMPLATES, PUBLISHED, RELOADED, RELOADED_OTHERWISE, Entry
 from tests.bench.kit import measure
 from tests.bench.servers import toml
 
@@ -28,6 +28,16 @@ def test_relay_is_published_to_over_http(tmp_path: Path, monkeypatch: pytest.Mon
 
     assert sample["published_per_s"] > 0
     assert sample["cpu_us_per_message"] > 0
+
+
+def test_relay_is_reloaded_and_probed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "CACHE", tmp_path)
+    entry = Entry("roomcast", "roomcast", "-m 4 -r 2", RELOADED, generator="reloadload", other=RELOADED_OTHERWISE)
+
+    sample = measure(entry, seconds=0.6)
+
+    assert sample["reloads"] >= 2
+    assert sample["reload_ping_max_us"] >= sample["reload_ping_p99_us"] > 0
 
 
 @pytest.mark.parametrize("load", ["", "-z"])
