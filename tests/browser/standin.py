@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from queue import Queue
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -90,6 +91,8 @@ class StandIn:
     def __init__(self) -> None:
         self.answers: dict[str, list[Sequence[Step]]] = {}
         self.visits: list[Visit] = []
+        self.came: Queue[Visit] = Queue()
+        """The same, for whoever has to wait for one."""
         self.streams: list[Stream] = []
         self.asked: list[Headers] = []
         """The headers of each request for a stream."""
@@ -127,6 +130,7 @@ class StandIn:
         answers = self.answers[visit.path]
         steps = answers[min(self.paths.count(visit.path), len(answers) - 1)]
         self.visits.append(visit)
+        self.came.put(visit)
         with suppress(ConnectionClosed):
             for step in steps:
                 _take(step, connection, visit)

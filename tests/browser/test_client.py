@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.standin import EPOCH, Said, StandIn, Step, ack, goodbye, message, unheard, welcome
+from tests.wire import HANG_S
 
 LOBBY = "/rooms/lobby"
 
@@ -215,6 +216,8 @@ def test_connection_without_a_welcome_is_given_up(desk: BrowserContext, stand_in
     page = still(desk, stand_in)
     with page.expect_websocket() as stuck:
         page.evaluate(JOIN, {})
+    # Given up before it was there, it would leave the silence to the next.
+    stand_in.came.get(timeout=HANG_S)
 
     page.clock.run_for(15_000)
 

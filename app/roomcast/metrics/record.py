@@ -6,8 +6,8 @@ closed? It never holds what anybody said, nor a token, a query string or a heade
 Origin; and of an address as much as the log may name.
 
 It has a fixed number of entries, half of them for refusals and half for closes, so that a
-flood of the one leaves the other. Within a half, whoever has more than an even share of the
-entries makes room for its own: a flood from one address ends up forgetting itself.
+flood of the one leaves the other. Within a half, whoever has most entries makes room for the
+next, whosesoever that is: a flood from one address ends up forgetting itself.
 
 What is too old is forgotten, by ``forget_old``, whether or not anything new has come.
 """
@@ -64,6 +64,45 @@ class Ending:
     """How far behind its room it was; None for one that was up to date."""
 
 
+class _Shares:
+    """How many entries each address has, and who has most: each step is one look-up, for counts change by one."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        # By count, those who have so many, in the order in which they came to have them.
+        self._holders: dict[int, OrderedDict[str, None]] = {}
+        self._most = 0
+
+    def grow(self, address: str) -> None:
+        count = self._leave(address) + 1
+        self._enter(address, count)
+        self._most = max(self._most, count)
+
+    def shrink(self, address: str) -> None:
+        count = self._leave(address) - 1
+        if count:
+            self._enter(address, count)
+        if self._most not in self._holders:
+            # It was the only one that had so many, and has one less now.
+            self._most -= 1
+
+    def largest(self) -> str:
+        return next(iter(self._holders[self._most]))
+
+    def _leave(self, address: str) -> int:
+        count = self._counts.pop(address, 0)
+        if count:
+            holders = self._holders[count]
+            del holders[address]
+            if not holders:
+                del self._holders[count]
+        return count
+
+    def _enter(self, address: str, count: int) -> None:
+        self._counts[address] = count
+        self._holders.setdefault(count, OrderedDict())[address] = None
+
+
 class _Half:
     """The newest endings of one kind."""
 
@@ -73,6 +112,7 @@ class _Half:
         self._by_id: OrderedDict[str, Ending] = OrderedDict()
         self._by_address: dict[str, OrderedDict[str, Ending]] = {}
         self._by_origin: dict[str, OrderedDict[str, Ending]] = {}
+        self._shares = _Shares()
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -81,20 +121,21 @@ class _Half:
         if not self._entries_max:
             return
         if len(self._by_id) >= self._entries_max:
-            self._forget(self._dispensable(ending.address))
+            self._forget(self._dispensable())
         self._by_id[ending.id] = ending
         self._by_address.setdefault(ending.address, OrderedDict())[ending.id] = ending
+        self._shares.grow(ending.address)
         if ending.origin is not None:
             self._by_origin.setdefault(ending.origin, OrderedDict())[ending.id] = ending
 
-    def _dispensable(self, newcomer: str) -> Ending:
-        own = self._by_address.get(newcomer, self._by_id)
-        has_more_than_its_share = len(own) * len(self._by_address) > self._entries_max
-        return next(iter((own if has_more_than_its_share else self._by_id).values()))
+    def _dispensable(self) -> Ending:
+        """Return the oldest of whoever has most: a flood forgets itself, whoever comes after it."""
+        return next(iter(self._by_address[self._shares.largest()].values()))
 
     def _forget(self, ending: Ending) -> None:
         del self._by_id[ending.id]
         _take_out(self._by_address, ending.address, ending.id)
+        self._shares.shrink(ending.address)
         if ending.origin is not None:
             _take_out(self._by_origin, ending.origin, ending.id)
 
