@@ -82,6 +82,10 @@ class Journal:
         """Keep no record below this level from now on."""
         self._threshold = LEVELS.index(level)
 
+    def keeps(self, level: Level) -> bool:
+        """Tell whether records of this level are kept."""
+        return LEVELS.index(level) >= self._threshold
+
     def info(self, event: str, **fields: object) -> None:
         """Record what happens when all is well."""
         self.record(event, "info", **fields)
@@ -96,7 +100,7 @@ class Journal:
 
     def record(self, event: str, level: Level = "info", **fields: object) -> None:
         """Queue a record, or drop it when the queue is full. Never blocks, locks, switches or raises."""
-        if LEVELS.index(level) < self._threshold:
+        if not self.keeps(level):
             return
         if len(self._waiting) >= self._size:
             self.dropped += 1

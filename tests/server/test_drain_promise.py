@@ -34,6 +34,8 @@ drain_s = {drain_s}
 accept_per_s = {accept_per_s}
 [limits]
 handshake_timeout_s = {late_s}
+[log]
+lines_per_s = 0
 [[rooms]]
 name = "rooms"
 path = "/rooms/{{room}}"

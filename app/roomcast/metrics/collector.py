@@ -278,6 +278,12 @@ class RelayCollector(Collector):
             "Refusals and closes that are remembered, for whoever asks why.",
             len(self._counters.record),
         )
+        yield counter(
+            "roomcast_logs_sampled_total",
+            "Log lines of those who come, go or are refused that were left out, because there were too many.",
+            ["event"],
+            self._counters.logs_sampled,
+        )
         yield CounterMetricFamily(
             "roomcast_logs_dropped_total",
             "Log lines lost because they were not written as fast as they came.",

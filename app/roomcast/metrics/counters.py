@@ -75,6 +75,7 @@ class TransportCounters:
         "json_frames_sent",
         "jwks_refreshes",
         "limit_hits",
+        "logs_sampled",
         "loop_lag",
         "origin_report_only",
         "origin_shadow",
@@ -126,6 +127,8 @@ class TransportCounters:
         self.record = Record(0, 3600.0)
         # By the setting's name and what was done.
         self.limit_hits = no_hits()
+        # By event: the lines that a flood had too many of.
+        self.logs_sampled = {"joined": 0, "left": 0, "refused": 0}
         self.is_draining = False
         # How many there were when it began; of these, how many were told to go, and how many have gone.
         self.drain_members = self.drain_dismissed = self.drain_gone = 0

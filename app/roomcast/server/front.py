@@ -53,7 +53,7 @@ def build_membership(
         handshakes=AddressCounts(limits.handshakes_per_address, forwarding.proxies.trusts),
         reports=reports,
     )
-    return Membership(
+    membership = Membership(
         hub=hub,
         counters=counters,
         journal=journal,
@@ -66,6 +66,8 @@ def build_membership(
         address_for_logs=lambda address: address_for_logs(address, settings.log.addresses),
         recorder=Recorder(counters.record, time.monotonic),
     )
+    membership.lines.change(settings.log.lines_per_s)
+    return membership
 
 
 def change_membership(membership: Membership, settings: Settings, forwarding: Forwarding) -> None:
@@ -81,6 +83,7 @@ def change_membership(membership: Membership, settings: Settings, forwarding: Fo
         is_proxy=forwarding.proxies.trusts,
     )
     membership.reports.change(limits.report_only)
+    membership.lines.change(settings.log.lines_per_s)
     membership.close_timeout_s = limits.close_timeout_s
     membership.address_for_logs = lambda address: address_for_logs(address, settings.log.addresses)
     membership.keep_alive.change(

@@ -302,6 +302,8 @@ class LogSettings(Section):
     """The least important lines that are written."""
     format: Literal["auto", "console", "json"] = "auto"
     """console for people, json for machines; auto takes console on a terminal."""
+    lines_per_s: Count = 50
+    """Lines a second of those who join, of those who leave and of those who are refused; 0 for all."""
     addresses: Literal["full", "truncated", "none"] = "full"
     """How much of a client's address a line names; truncated keeps /24 of IPv4 and /48 of IPv6."""
 

@@ -63,28 +63,31 @@ class Answers:
 
     def refuse(self, visitor: Visitor, request: Request | None, refusal: Refusal) -> None:
         """Say no, and to whom: count it, log it, and send it where the visitor can still understand it."""
-        origin = _spelled_origin(request)
         connection_id = self._membership.next_id()
         self.count(visitor, refusal.outcome, refusal.limit)
         address = self._address_for_logs(visitor.address)
         self._membership.recorder.refused(connection_id, visitor, address, request, refusal)
         if refusal.outcome is Outcome.ORIGIN:
-            self._counters.refused_origins.add(origin or "none")
+            self._counters.refused_origins.add(_spelled_origin(request) or "none")
+        if self._membership.lines.admit("refused", "warning"):
+            self._log_refusal(connection_id, address, request, refusal)
+        if visitor.may_answer:
+            body = f"{refusal.message}\n".encode()
+            headers = (*refusal.headers, (ID_HEADER, connection_id), _PLAIN)
+            visitor.send_and_forget(response(refusal.status, headers, body))
+
+    def _log_refusal(self, connection_id: str, address: str, request: Request | None, refusal: Refusal) -> None:
         self._journal.warning(
             "refused",
             id=connection_id,
             status=refusal.status,
             path=request.path if request is not None else None,
-            origin=origin,
+            origin=_spelled_origin(request),
             outcome=str(refusal.outcome),
             message=refusal.message,
             hint=refusal.hint,
             address=address,
         )
-        if visitor.may_answer:
-            body = f"{refusal.message}\n".encode()
-            headers = (*refusal.headers, (ID_HEADER, connection_id), _PLAIN)
-            visitor.send_and_forget(response(refusal.status, headers, body))
 
     def report_origin(self, visitor: Visitor, request: Request, rule: str) -> None:
         """Count and log an origin that is let in only because origins are not enforced."""

@@ -10,6 +10,7 @@ from roomcast.relay.hub import Hub
 from roomcast.relay.reasons import Reason
 from roomcast.relay.room import Room
 from roomcast.transport.keepalive import KeepAlive, LiveMember
+from roomcast.transport.lines import Lines
 from roomcast.transport.places import Places
 from roomcast.transport.recorder import Ended, Parted, Recorder
 from roomcast.transport.reports import Reports
@@ -76,6 +77,8 @@ class Membership:
         self.recorder = recorder
         self.visits = Visits()
         """How those came who are here."""
+        self.lines = Lines(journal, counters, clock)
+        """Which lines of those who come and go are written."""
         self._numbers = count(1)
 
     def next_number(self) -> int:
@@ -92,14 +95,15 @@ class Membership:
         self.keep_alive.add(member)
         if member.grant is not None:
             self.token_holders.add(member, member.grant)
-        self.journal.info(
-            "joined",
-            id=member.id,
-            room=room.name,
-            dialect=str(member.dialect),
-            address=self.address_for_logs(member.address),
-            members=room.member_count,
-        )
+        if self.lines.admit("joined", "info"):
+            self.journal.info(
+                "joined",
+                id=member.id,
+                room=room.name,
+                dialect=str(member.dialect),
+                address=self.address_for_logs(member.address),
+                members=room.member_count,
+            )
 
     def closed(self, member: CountedMember, reason: Reason, parted: Parted) -> None:
         """Count, log and record an end. Called once for each member that joined."""
@@ -112,15 +116,16 @@ class Membership:
         self.counters.connection_duration.observe(lasted_s)
         address = self.address_for_logs(member.address)
         self.recorder.closed(member, address, reason, parted)
-        self.journal.info(
-            "left",
-            id=member.id,
-            room=member.room.name,
-            reason=str(reason),
-            dialect=str(member.dialect),
-            address=address,
-            lasted_s=round(lasted_s, 1),
-        )
+        if self.lines.admit("left", "info"):
+            self.journal.info(
+                "left",
+                id=member.id,
+                room=member.room.name,
+                reason=str(reason),
+                dialect=str(member.dialect),
+                address=address,
+                lasted_s=round(lasted_s, 1),
+            )
 
     def report(self, member: CountedMember, error: Exception) -> None:
         """Log a fault of ours that ended one member, with the place where it happened."""
