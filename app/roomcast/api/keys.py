@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
-from pathlib import Path
 from typing import Final
 
+from roomcast.settings.named_files import read_named
 from roomcast.settings.values import check_api_key
 
 # A few lines, of which each may be a token of another system. More is another file than was meant.
@@ -111,8 +111,7 @@ class Keyring:
 def _read_keys(file: KeyFile) -> list[str]:
     place = f'api_keys "{file.holder.name}": {file.path}'
     try:
-        with Path(file.path).open("rb") as opened:
-            text = opened.read(FILE_MAX_BYTES + 1).decode()
+        text = read_named(file.path).decode()
     except OSError as error:
         raise KeyFileError(f"{place} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

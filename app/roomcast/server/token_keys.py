@@ -7,10 +7,10 @@ of functions: without the extra, that is an error at start, and no traceback.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roomcast.settings import Settings
+from roomcast.settings.named_files import read_named
 
 if TYPE_CHECKING:
     from roomcast.policies.keys import Key
@@ -52,7 +52,7 @@ def read_token_keys(settings: Settings) -> list[Key]:
     keys = [secret_key(settings.tokens.secret)] if settings.tokens.secret else []
     for path in settings.tokens.keys:
         try:
-            keys += read_keys(Path(path).read_bytes())
+            keys += read_keys(read_named(path))
         except OSError as error:
             raise ValueError(f"[tokens] keys: {path} cannot be read: {error.strerror}") from None
         except BadKeyError as error:

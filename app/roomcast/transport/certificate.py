@@ -28,6 +28,7 @@ from gevent.hub import get_hub
 
 from roomcast.logs import Journal, fault
 from roomcast.metrics import TransportCounters
+from roomcast.settings.named_files import read_named
 
 # How long a renewed certificate waits where nobody sends SIGHUP.
 _LOOK_EVERY_S = 60.0
@@ -89,8 +90,7 @@ def read_certificate(certificate: str, key: str) -> ReadCertificate:
 
 def _text_of(setting: str, path: str) -> str:
     try:
-        with open(path, encoding="latin-1") as file:
-            return file.read()
+        return read_named(path).decode("latin-1")
     except OSError as error:
         raise CertificateError(f"[tls] {setting}: {path} cannot be read: {error.strerror}") from None
 
