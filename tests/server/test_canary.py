@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gevent
 import pytest
 
 from tests.running import OVER_TLS_TOO, Relay, Serve
@@ -102,6 +103,19 @@ def test_interval_can_be_changed_while_it_serves_from_none_and_to_none(serve: Se
     relay.call(lambda: canary.change(relay.server.forwarding, 0))
 
     assert (first, second) == ({"ok": 1}, {"ok": 2})
+
+
+def test_reload_of_a_relay_that_ends_does_not_send_it_out_again(serve: Serve) -> None:
+    relay = serve(ONCE)
+    canary = relay.server.canary
+    assert rounds(relay) == {"ok": 1}
+
+    # It waits for the end of the round, as what ends the relay does.
+    relay.call(lambda: gevent.spawn(canary.stop))
+    relay.until(lambda: canary._canary is not None and canary._canary._greenlet is None)
+    relay.call(lambda: canary.change(relay.server.forwarding, 0.1))
+
+    assert relay.call(lambda: canary._canary is not None and canary._canary._greenlet) is None
 
 
 def test_canary_of_a_relay_that_never_opened_has_nothing_to_stop(serve: Serve) -> None:

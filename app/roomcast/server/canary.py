@@ -28,6 +28,7 @@ class CanaryWatch:
         self._forwarding = forwarding
         self._journal = journal
         self._canary: Canary | None = None
+        self._has_ended = False
         self.door = CanaryDoor(membership, secrets.token_urlsafe(32), is_tls=bool(settings.tls.certificate))
         """Where it comes in."""
 
@@ -55,11 +56,13 @@ class CanaryWatch:
             interval_s: Seconds.
         """
         self._forwarding = forwarding
-        if self._canary is not None:
+        # A relay that drains may be told to reload, too.
+        if self._canary is not None and not self._has_ended:
             self._canary.every(interval_s)
 
     def stop(self) -> None:
         """End: who asks a relay that stops would only hear so. May be called twice."""
+        self._has_ended = True
         if self._canary is not None:
             self._canary.stop()
         self.door.cut()
