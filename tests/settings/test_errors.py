@@ -98,6 +98,12 @@ def test_secret_is_not_shown_when_it_is_wrong() -> None:
     assert "confidential" not in problem
 
 
+def test_password_in_a_url_is_not_shown() -> None:
+    [problem] = told({"tokens": {"jwks_url": "https://me:confidential@id.example.com/keys"}})
+
+    assert 'tokens.jwks_url = "https://(hidden)@id.example.com/keys": is no URL' in problem
+
+
 def test_long_value_is_cut() -> None:
     [problem] = told({"server": {"port": "9" * 81}})
 

@@ -97,6 +97,14 @@ def test_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
         read_file(file)
 
 
+def test_number_of_more_digits_than_python_reads_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("[limits]\nrooms_max = " + "9" * 5000)
+
+    with pytest.raises(SettingsError, match=r"a\.toml: is no TOML that can be read: .*4300 digits"):
+        read_file(file)
+
+
 def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_bytes(b"\xff")

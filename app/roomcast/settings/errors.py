@@ -6,6 +6,7 @@ pydantic knows the rule and the value; the layers know the place. One line each:
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from roomcast.settings.keys import KEYS, SECTIONS, TABLES, did_you_mean, table_o
 # Of a wrong value, as much as helps to recognise it.
 SHOWN_CHARACTERS = 80
 HIDDEN = "(hidden)"
+# In a URL, what stands before the host is a name and a password.
+USER_OF_URL = re.compile(r'//[^/?#"]*@')
 
 
 class SettingsError(ValueError):
@@ -86,5 +89,5 @@ def _known_beside(key: str) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = USER_OF_URL.sub(f"//{HIDDEN}@", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

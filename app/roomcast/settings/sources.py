@@ -89,6 +89,9 @@ def read_text(text: str, path: Path) -> Layer:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(_syntax_error(path, str(error))) from error
+    except ValueError as error:
+        # Python's own, of a number with thousands of digits.
+        raise SettingsError(f"{path}: is no TOML that can be read: {error}") from error
     except RecursionError as error:
         raise SettingsError(f"{path}: is nested deeper than anything that could be meant") from error
     places = {key: f"{path} line {line}" for key, line in lines(text).items()}
