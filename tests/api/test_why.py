@@ -88,6 +88,27 @@ def test_endings_of_an_address_come_the_newest_first(relay: Relay, caller: Calle
     assert told["max_age_s"] == 3600
 
 
+@pytest.mark.parametrize("asked", ["127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1"])
+def test_address_is_found_however_it_is_written(relay: Relay, caller: Caller, asked: str) -> None:
+    relay.ask(get("/a"))
+
+    assert [one["room"] for one in caller.get("why", of=asked).json["endings"]] == ["/a"]
+
+
+@pytest.mark.parametrize("asked", ["https://evil.example/", "HTTPS://Evil.Example", "https://evil.example:443"])
+def test_origin_is_found_however_it_was_copied(relay: Relay, caller: Caller, asked: str) -> None:
+    relay.ask(get(LOBBY, PAGE))
+
+    assert len(caller.get("why", of=asked).json["endings"]) == 1
+
+
+def test_what_is_no_origin_does_not_find_all_that_were_none(relay: Relay, caller: Caller) -> None:
+    relay.ask(get(LOBBY, "Origin: https://a b"))
+
+    assert caller.get("why", of="evil").json["endings"] == []
+    assert len(caller.get("why", of="malformed").json["endings"]) == 1
+
+
 def test_full_address_finds_what_was_truncated(serve: Serve) -> None:
     relay = serve(WITH_KEY + '[log]\naddresses = "truncated"\n')
     relay.ask(get("/nothing"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
 from falcon import HTTPConflict
@@ -14,6 +14,7 @@ from roomcast.api.answers import say
 from roomcast.api.keys import Scope
 from roomcast.api.members import find_connection
 from roomcast.api.models import ConnectedInfo, EndingInfo, Endings, WhyQuery
+from roomcast.policies.origins import UNNAMED, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,10 +69,13 @@ class Why:
         if _CONNECTION_ID.fullmatch(query.of):
             return self._record.find("id", query.of, query.limit)
         try:
-            address = str(ip_address(query.of))
+            address = ip_address(query.of)
         except ValueError:
-            return self._record.find("origin", query.of, query.limit)
-        return self._record.find("address", self._kept(address), query.limit)
+            return self._record.find("origin", _as_kept(query.of), query.limit)
+        # A door of both families is told of IPv4 in IPv6, and the record has it plain.
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return self._record.find("address", self._kept(str(address)), query.limit)
 
     def _kept(self, address: str) -> str:
         """Return an address as the record has it."""
@@ -93,6 +97,12 @@ class Why:
             behind_messages=None if behind is None else behind.messages,
             behind_bytes=None if behind is None else behind.size_bytes,
         )
+
+
+def _as_kept(origin: str) -> str:
+    """Return an origin as the record has it, however it was copied; what is none stays as it is."""
+    kept = spelled(origin.removesuffix("/"))
+    return origin if kept in UNNAMED else kept
 
 
 def _info(ending: Ending, now_s: float) -> EndingInfo:

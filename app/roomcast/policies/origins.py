@@ -24,7 +24,7 @@ a request Origin header"; Fetch Metadata Request Headers (W3C), section 2.3.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from roomcast.policies.allowlist import (
     DEFAULT_PORTS,
@@ -151,6 +151,10 @@ class OriginPolicy:
         if not self._allowlist.lists_opaque(origin):
             return self._opaque_refused
         return Verdict(True, f'{self._key} "{origin.lower()}"')
+
+
+UNNAMED: Final = frozenset({"opaque", "malformed"})
+"""What is said of an origin that is not shown."""
 
 
 def spelled(origin: str) -> str:
