@@ -106,6 +106,8 @@ class Reloading:
         self._counters = counters
         # Two at once would each compare with what the other replaces.
         self._one = BoundedSemaphore(1)
+        # Each takes a thread of the pool, which the log and the next reload need as well.
+        self._plan = BoundedSemaphore(1)
         counters.config_reloaded_s = time.time()
 
     def ask(self) -> None:
@@ -159,7 +161,8 @@ class Reloading:
         Raises:
             ValueError: Naming what is wrong with it.
         """
-        prepared = self._prepared(text)
+        with self._plan:
+            prepared = self._prepared(text)
         changes = difference(self._relay.loaded, prepared.loaded)
         return told_as(draw_up(changes, prepared.loaded.settings, prepared.admission, self._relay.in_use()))
 
