@@ -213,7 +213,8 @@ class Relay:
         rooms = server.hub.rooms.values()
         # One that keeps something stays, for those who come later.
         is_left = all(room.keeps_something and not room.member_count for room in rooms)
-        return is_left and not any(numbers + paused + connections)
+        # A place is given back behind all else: when who was answered is listened to no more, and its socket closed.
+        return is_left and not any([*numbers, *paused, *connections, server.in_use().connections])
 
     def expect_clean(self) -> None:
         """Let all clients go, and wait until the relay has nothing of them any more."""
