@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from tests.processes import RelayProcess, command_line
 from tests.wire import HANG_S
@@ -44,6 +44,13 @@ class ServiceManager:
 
     def close(self) -> None:
         self._ear.close()
+
+    def be_deaf(self) -> None:
+        """Read nothing from here on, with a queue that is full: nobody can tell it a word more."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, suppress(BlockingIOError):
+            sender.setblocking(False)
+            while True:
+                sender.sendto(b"STATUS=", self._ear.getsockname())
 
     def hear(self, variable: str) -> Said:
         """Return the next datagram that says something of a variable. What is said before it is only a status."""

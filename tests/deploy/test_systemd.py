@@ -124,6 +124,21 @@ def test_service_is_ready_when_it_serves_and_says_so_when_it_reloads_and_stops(
     assert stopping["EXTEND_TIMEOUT_USEC"] == "4500000"
 
 
+def test_manager_that_does_not_read_is_no_fault_of_the_relay_s(manager: ServiceManager, public: socket.socket) -> None:
+    with manager.started(sockets={"public": public}, environment={"WATCHDOG_USEC": "20000"}) as process:
+        manager.hear("READY")
+        manager.be_deaf()
+
+        # Ten times as long as it has for a sign of life.
+        until = time.monotonic() + 0.2
+        while time.monotonic() < until:
+            assert ask(process.address, get()).status == 200
+
+        process.send_signal(signal.SIGTERM)
+        assert process.exit_status() == 0
+        assert "internal fault" not in "".join(process.output)
+
+
 def test_service_says_that_it_lives_and_how_many_are_there(manager: ServiceManager, public: socket.socket) -> None:
     with (
         manager.started(sockets={"public": public}, environment={"WATCHDOG_USEC": "200000"}) as process,

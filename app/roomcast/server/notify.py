@@ -8,7 +8,7 @@ Source: sd_notify(3). Its library is not needed for it.
 
 from __future__ import annotations
 
-import socket
+import _socket
 from contextlib import suppress
 
 
@@ -34,5 +34,11 @@ class Notifier:
         """Send one datagram, or, where that would have to wait or is no longer possible, none."""
         if not self.is_heard:
             return
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(message(**variables), socket.MSG_DONTWAIT, self._address)
+        # The system's own socket: gevent's would wait for a manager that does not read, whatever the flag says, and
+        # whoever waits in a timer of the loop, as our sign of life, is a fault.
+        sender = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+        try:
+            with suppress(OSError):
+                sender.sendto(message(**variables), _socket.MSG_DONTWAIT, self._address)
+        finally:
+            sender.close()
