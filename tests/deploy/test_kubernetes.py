@@ -111,6 +111,10 @@ def test_helm_finds_nothing_in_the_chart(values: Path | None) -> None:
     [
         ("replicas=2", "up to 2 pods would be 2 spaces of rooms"),
         ("autoscaling.enabled=true,autoscaling.maxReplicas=3", "up to 3 pods would be 3 spaces of rooms"),
+        ("autoscaling.enabled=true,autoscaling.minReplicas=3", "minReplicas is 3, and maxReplicas only 1"),
+        ("ingress.enabled=true,ingress.host=", "ingress.host is empty"),
+        ("config=[server", "config is not TOML: "),
+        ("config=server=3", "config has server = 3, not a table [server]"),
         ("replicas=0", "minimum: got 0, want 1"),
         ("replica=1", "'replica' not allowed"),
         ("ingress.host=http://chat.example.com", "does not match pattern"),
@@ -118,6 +122,13 @@ def test_helm_finds_nothing_in_the_chart(values: Path | None) -> None:
 )
 def test_value_that_would_surprise_is_refused(value: str, complaint: str) -> None:
     assert complaint in helm_fails("--set", value)
+
+
+@pytest.mark.parametrize(("drain_s", "grace_s"), [("0", 12), ("8.5", 21), ("120", 132)])
+def test_chart_s_grace_follows_the_drain_of_the_file(drain_s: str, grace_s: int) -> None:
+    objects = helm("--set-string", f"config=server.drain_s={drain_s}")
+
+    assert pod(objects)["terminationGracePeriodSeconds"] == grace_s
 
 
 def test_copies_are_what_they_are_copies_of() -> None:
