@@ -124,6 +124,11 @@ def test_value_that_would_surprise_is_refused(value: str, complaint: str) -> Non
     assert complaint in helm_fails("--set", value)
 
 
+def test_registry_s_password_is_named_to_the_pod(rendered: dict[str, Objects]) -> None:
+    assert pod(rendered["chart everything"])["imagePullSecrets"] == [{"name": "registry"}]
+    assert "imagePullSecrets" not in pod(rendered["chart "])
+
+
 @pytest.mark.parametrize(("drain_s", "grace_s"), [("0", 12), ("8.5", 21), ("120", 132)])
 def test_chart_s_grace_follows_the_drain_of_the_file(drain_s: str, grace_s: int) -> None:
     objects = helm("--set-string", f"config=server.drain_s={drain_s}")
