@@ -74,8 +74,8 @@ def test_sockets_are_taken_by_name_and_the_environment_says_no_more_of_them(clos
         sock.close()
 
 
-@pytest.mark.parametrize("told", [{}, environment("public", pid=US + 1)])
-def test_sockets_of_another_process_are_left_alone(told: dict[str, str]) -> None:
+@pytest.mark.parametrize("told", [{}, environment("public", pid=US + 1), environment("", count=0)])
+def test_sockets_of_another_process_or_none_are_left_alone(told: dict[str, str]) -> None:
     assert take_sockets(told, pid=US, first=FIRST) == {}
     assert "LISTEN_FDS" not in told
 
@@ -96,6 +96,7 @@ def test_path_is_as_good_as_a_port(closing: ExitStack, tmp_path: Path) -> None:
     ("told", "rule"),
     [
         (environment("public", count="many"), "LISTEN_FDS=many is not the number of descriptors"),
+        (environment("public", count="9" * 5000), "and LISTEN_FDNAMES names 1"),
         (environment("public", count=2), "LISTEN_FDS=2 descriptors were passed on, and LISTEN_FDNAMES names 1"),
         (environment("unknown"), 'descriptor 900, which was passed on as "unknown", is named neither "public" nor'),
         (environment("public:public"), 'descriptor 901, which was passed on as "public", is the second of this name'),

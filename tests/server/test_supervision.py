@@ -121,7 +121,15 @@ def test_watchdog_hears_from_the_loop_that_it_turns_and_how_far_a_drain_is(manag
 
 
 @pytest.mark.parametrize(
-    "environment", [{"WATCHDOG_USEC": "40000", "WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "soon"}, {}]
+    "environment",
+    [
+        {"WATCHDOG_USEC": "40000", "WATCHDOG_PID": "1"},
+        {"WATCHDOG_USEC": "soon"},
+        {"WATCHDOG_USEC": "9" * 400},
+        {"WATCHDOG_USEC": "9" * 5000},
+        {},
+    ],
+    ids=["another's", "no number", "no float", "no int", "none"],
 )
 def test_watchdog_of_another_process_or_of_none_hears_nothing(manager: Manager, environment: dict[str, str]) -> None:
     supervision = manager.supervise(None, **environment)

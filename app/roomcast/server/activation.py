@@ -69,9 +69,12 @@ def _take(named: list[tuple[int, str]], taken: dict[str, _socket.socket]) -> Non
 def _named(said: Mapping[str, str], first: int) -> list[tuple[int, str]]:
     """Return each descriptor with its name."""
     count, names = said["LISTEN_FDS"], said["LISTEN_FDNAMES"].split(":")
+    if count == "0":
+        return []
     if not count.isdecimal():
         raise DoorError(f"LISTEN_FDS={count} is not the number of descriptors that were passed on")
-    if int(count) != len(names):
+    # As text: of a number with thousands of digits Python makes none.
+    if count != str(len(names)):
         raise DoorError(f"LISTEN_FDS={count} descriptors were passed on, and LISTEN_FDNAMES names {len(names)}")
     return list(enumerate(names, start=first))
 

@@ -20,6 +20,8 @@ STATUS_EVERY_S: Final = 10.0
 AFTER_DRAIN_S: Final = 1.5
 """How long the end may take behind the drain, as every supervisor is told."""
 _USEC: Final = 1_000_000
+# A manager counts microseconds in 64 bits. What has more digits is none that it said, and may be no number of ours.
+_USEC_DIGITS: Final = 20
 
 
 class Supervision:
@@ -98,4 +100,5 @@ class Supervision:
 def _watchdog_s(environment: Mapping[str, str], pid: int) -> float:
     """Return within how many seconds the manager wants a sign of life; 0: it wants none of us."""
     usec, meant = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", str(pid))
-    return int(usec) / _USEC if usec.isdecimal() and meant == str(pid) else 0.0
+    is_time = usec.isdecimal() and len(usec) <= _USEC_DIGITS
+    return int(usec) / _USEC if is_time and meant == str(pid) else 0.0
