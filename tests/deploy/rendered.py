@@ -34,9 +34,9 @@ def helm(*options: str) -> Objects:
     return _by_name(_run("helm", "template", "roomcast", str(CHART), "--namespace", "roomcast", *options))
 
 
-def helm_fails(*options: str) -> str:
+def helm_fails(*options: str, release: str = "roomcast") -> str:
     """Return why Helm refuses these values."""
-    line = [*_program("helm"), "template", "roomcast", str(CHART), *options]
+    line = [*_program("helm"), "template", release, str(CHART), *options]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode != 0, done.stdout
     return done.stderr

@@ -124,6 +124,10 @@ def test_value_that_would_surprise_is_refused(value: str, complaint: str) -> Non
     assert complaint in helm_fails("--set", value)
 
 
+def test_release_whose_job_no_alert_would_find_is_refused() -> None:
+    assert "the job would be chat-private" in helm_fails("--set", "monitoring.serviceMonitor=true", release="chat")
+
+
 def test_registry_s_password_is_named_to_the_pod(rendered: dict[str, Objects]) -> None:
     assert pod(rendered["chart everything"])["imagePullSecrets"] == [{"name": "registry"}]
     assert "imagePullSecrets" not in pod(rendered["chart "])
