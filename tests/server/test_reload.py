@@ -171,6 +171,17 @@ def test_reload_is_counted(serve: Serve) -> None:
     assert relay.metric('roomcast_config_reloads_total{outcome="refused"}') == 1
 
 
+def test_reload_that_a_fault_ends_is_counted_as_refused(serve: Serve) -> None:
+    relay = serve()
+    # It finds nothing at all where it is configured: no mistake of anybody's in the file.
+    del relay.configured
+
+    relay.reload()
+
+    assert relay.metric("roomcast_config_last_reload_successful") == 0
+    assert relay.diary.wait_for("internal fault", level="error")["error"] == "AttributeError"
+
+
 # --- all or nothing
 
 GOOD = '[origins]\nallow = ["https://app.example"]\n'

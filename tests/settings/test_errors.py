@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from roomcast.settings import Settings
-from roomcast.settings.errors import problems
+from roomcast.settings.errors import PROBLEMS_MAX, problems
 
 ROOM = {"name": "rooms", "path": "/rooms/{room}"}
 
@@ -120,3 +120,11 @@ def test_control_characters_of_a_value_reach_no_terminal() -> None:
     [problem] = told({"server": {"port": "\x1b[31m\n"}})
 
     assert problem.isprintable()
+
+
+@pytest.mark.parametrize(("wrong", "last"), [(100, "key_99"), (103, "and 3 keys more are wrong")])
+def test_as_many_problems_are_told_as_anybody_reads(wrong: int, last: str) -> None:
+    lines = told({"limits": {f"key_{number}": 1 for number in range(wrong)}})
+
+    assert len(lines) == min(wrong, PROBLEMS_MAX + 1)
+    assert last in lines[-1]

@@ -1,5 +1,6 @@
 """Each source by itself: what it reads, what it refuses, and the places it remembers."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -89,12 +90,36 @@ def test_file_that_ends_too_early_is_refused_without_a_line(tmp_path: Path) -> N
         read_file(file)
 
 
-def test_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 3000,
+        "a" + ".a" * 600 + " = 1",
+        "[limits" + ".a" * 600 + "]",
+        "a = " + "[" * 17 + "]" * 17,
+    ],
+    ids=["brackets", "key", "header", "one level"],
+)
+def test_file_that_is_nested_too_deep_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "a.toml"
-    file.write_text("a = " + "[" * 3000)
+    file.write_text(text)
 
     with pytest.raises(SettingsError, match=r"a\.toml: is nested deeper"):
         read_file(file)
+
+
+def test_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.toml")
+
+    with pytest.raises(SettingsError, match=r"a\.toml: cannot be read: Not a plain file$"):
+        read_file(tmp_path / "a.toml")
+
+
+def test_secret_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ROOMCAST_ADMIN__API_KEY")
+
+    with pytest.raises(SettingsError, match=r"cannot be read: .*Not a plain file: '.*ROOMCAST_ADMIN__API_KEY'$"):
+        read_secrets(tmp_path)
 
 
 def test_number_of_more_digits_than_python_reads_is_refused(tmp_path: Path) -> None:

@@ -132,20 +132,25 @@ class Reloading:
         with self._one:
             try:
                 changes = self._swap(None)
-            except ValueError as error:
-                self._counters.config_reloads["refused"] += 1
-                self._counters.is_config_current = False
-                if isinstance(error, CertificateError):
-                    # Read again and not served, as when a look at the files finds them so.
-                    self._counters.tls_reloads["failed"] += 1
-                hint = "all goes on by the configuration before it"
-                self._journal.error("configuration refused", message=str(error), hint=hint)
+            except Exception as error:
+                self._refused(error)
                 raise
         self._counters.config_reloads["done"] += 1
         self._counters.is_config_current = True
         self._counters.config_reloaded_s = time.time()
         self._journal.info("configuration reloaded", changes=in_words(changes))
         return changes
+
+    def _refused(self, error: Exception) -> None:
+        self._counters.config_reloads["refused"] += 1
+        self._counters.is_config_current = False
+        if isinstance(error, CertificateError):
+            # Read again and not served, as when a look at the files finds them so.
+            self._counters.tls_reloads["failed"] += 1
+        # Any other is a fault of ours, and whoever asked says so.
+        if isinstance(error, ValueError):
+            hint = "all goes on by the configuration before it"
+            self._journal.error("configuration refused", message=str(error), hint=hint)
 
     def _swap(self, text: str | None) -> list[Change]:
         prepared = self._prepared(text)

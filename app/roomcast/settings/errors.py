@@ -8,6 +8,7 @@ pydantic knows the rule and the value; the layers know the place. One line each:
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,6 +18,8 @@ from roomcast.settings.keys import KEYS, SECTIONS, TABLES, did_you_mean, table_o
 
 # Of a wrong value, as much as helps to recognise it.
 SHOWN_CHARACTERS = 80
+PROBLEMS_MAX = 100
+"""As many as anybody reads. For each the names near it are looked up: 300,000 took a minute."""
 HIDDEN = "(hidden)"
 # In a URL, what stands before the host is a name and a password.
 USER_OF_URL = re.compile(r'//[^/?#"]*@')
@@ -27,7 +30,7 @@ class SettingsError(ValueError):
 
 
 def problems(error: ValidationError, place: Callable[[str], str], is_secret: Callable[[str], bool]) -> Iterator[str]:
-    """Yield a line for each key that is wrong.
+    """Yield a line for each key that is wrong, of the first ``PROBLEMS_MAX``, and how many more there are.
 
     Args:
         error: What pydantic found.
@@ -37,7 +40,7 @@ def problems(error: ValidationError, place: Callable[[str], str], is_secret: Cal
     found: dict[str, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         found.setdefault(_key(details["loc"]), []).append(details)
-    for key, several in found.items():
+    for key, several in islice(found.items(), PROBLEMS_MAX):
         # "auto" or a number: a value that is neither fails twice.
         rule = " or ".join(dict.fromkeys(_rule(details, key) for details in several))
         if key:
@@ -47,6 +50,8 @@ def problems(error: ValidationError, place: Callable[[str], str], is_secret: Cal
         else:
             # Keys that disagree with one another are named in the rule.
             yield rule
+    if (more := len(found) - PROBLEMS_MAX) > 0:
+        yield f"and {more} keys more are wrong"
 
 
 def _key(location: tuple[int | str, ...]) -> str:

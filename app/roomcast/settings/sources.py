@@ -10,7 +10,7 @@ time for its keys.
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from pydantic_settings import (
 from roomcast.settings.errors import SettingsError
 from roomcast.settings.keys import KEYS, NAMES, PREFIX, TABLES, VARIABLES, around, did_you_mean, dotted
 from roomcast.settings.model import Settings
+from roomcast.settings.named_files import read_named
 
 # Kubernetes describes every Service to every container that starts after it. Beside a Service
 # called "roomcast" or "roomcast-admin" these look like ours, and nobody has misspelt anything.
@@ -36,6 +37,10 @@ TOML_HEADER = re.compile(r"\s*(?P<open>\[\[?)\s*(?P<name>[^\[\]]+?)\s*\]")
 TOML_WORD = r"""([A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 TOML_KEY = re.compile(rf"\s*(?P<name>{TOML_WORD}(\s*\.\s*{TOML_WORD})*)\s*=")
 TOML_ERROR_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+
+# Ours end at the fourth: an item of [[rooms]], its origins, their list. What is much deeper is refused
+# here, once: each that walks over the values, or writes them, would need an answer of its own.
+NESTED_MAX = 16
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def read_file(path: Path) -> Layer:
         SettingsError: If it is missing, unreadable or no TOML; with its line where there is one.
     """
     try:
-        text = path.read_text("utf-8")
+        text = read_named(str(path)).decode()
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: is no UTF-8, which TOML must be: {error.reason}") from error
     except OSError as error:
@@ -93,9 +98,27 @@ def read_text(text: str, path: Path) -> Layer:
         # Python's own, of a number with thousands of digits.
         raise SettingsError(f"{path}: is no TOML that can be read: {error}") from error
     except RecursionError as error:
-        raise SettingsError(f"{path}: is nested deeper than anything that could be meant") from error
+        raise SettingsError(_too_deep(path)) from error
+    if _is_nested_deeper(values, NESTED_MAX):
+        raise SettingsError(_too_deep(path))
     places = {key: f"{path} line {line}" for key, line in lines(text).items()}
     return Layer(values, {"": str(path), **places})
+
+
+def _too_deep(path: Path) -> str:
+    return f"{path}: is nested deeper than anything that could be meant"
+
+
+def _is_nested_deeper(values: Any, levels: int) -> bool:
+    """Whether lists and tables stand in one another deeper than that. No recursion, which it is to prevent."""
+    level = [values]
+    for _ in range(levels):
+        level = [inner for outer in level for inner in _held_by(outer) if isinstance(inner, list | dict)]
+    return bool(level)
+
+
+def _held_by(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _syntax_error(path: Path, message: str) -> str:
@@ -134,7 +157,7 @@ class _OurSecrets(NestedSecretsSettingsSource):
     @classmethod
     def load_secrets(cls, path: Path) -> dict[str, str]:
         """Read our files only: a neighbour's need not be text, nor is it ours to open."""
-        return {file.name: file.read_text("utf-8").strip() for file in path.glob(f"{PREFIX}*")}
+        return {file.name: read_named(str(file)).decode().strip() for file in path.glob(f"{PREFIX}*")}
 
 
 def read_secrets(folder: Path) -> Layer:
