@@ -326,7 +326,7 @@ class Room:
         wait_ms = said["reconnect_after_ms"]
         # A token that has expired is a reason to come back, for whoever can get another.
         if wait_ms is None and not (said["reason"] == "token_expired" and self._token):
-            raise EndedError(f"{said['reason']} {said['code']}")
+            raise EndedError(f"{said['reason']} {said['code']} id={said['id']}")
         self._told_s, self._is_our_time = (wait_ms or 0) / 1000, True
 
     def _settle(self, replayed: int, connection: ClientConnection) -> None:

@@ -68,7 +68,13 @@ def ack(offset: int) -> Callable[[Said], Said]:
 
 
 def goodbye(reason: str, code: int, reconnect_after_ms: int | None) -> Said:
-    return {"type": "goodbye", "reason": reason, "code": code, "reconnect_after_ms": reconnect_after_ms}
+    return {
+        "type": "goodbye",
+        "reason": reason,
+        "code": code,
+        "reconnect_after_ms": reconnect_after_ms,
+        "id": f"{EPOCH}.41",
+    }
 
 
 def unheard(_: Said) -> None:

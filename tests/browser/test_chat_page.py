@@ -179,7 +179,7 @@ def test_reason_of_the_relay_is_shown_and_its_time_to_return_is_kept(desk: Brows
     page = opened(desk, stand_in.url)
 
     state(page, "reconnecting")
-    expect(page.get_by_role("alert")).to_contain_text("restart (1012)")
+    expect(page.get_by_role("alert")).to_contain_text(f"restart (1012). It knows it as {EPOCH}.41")
     expect(page.get_by_text("Trying again in 12 s.")).to_be_visible()
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
     page.clock.run_for(5_000)

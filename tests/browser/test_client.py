@@ -174,7 +174,8 @@ def test_goodbye_counts_also_where_its_close_frame_is_lost(desk: BrowserContext,
     stand_in.answers[LOBBY] = [[welcome(), goodbye("kicked", 4403, None), (1011, "")]]
     page = joined(desk, stand_in)
 
-    assert told(page, "state", until=is_state("ended"))[-1][2] == {"reason": "kicked", "code": 4403, "detail": None}
+    said = {"reason": "kicked", "code": 4403, "detail": None, "id": f"{EPOCH}.41"}
+    assert told(page, "state", until=is_state("ended"))[-1][2] == said
 
 
 @pytest.mark.parametrize("code", [4399, 4500])

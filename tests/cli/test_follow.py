@@ -299,9 +299,9 @@ def test_goodbye_keeps_nobody_away_for_days(wait_ms: str) -> None:
 
 @pytest.mark.parametrize("after", [',"reconnect_after_ms":null', ""])
 def test_goodbye_that_says_not_to_come_back_is_the_end(after: str) -> None:
-    goodbye = f'event: goodbye\ndata: {{"reason":"kicked","code":4403{after}}}\n\n'
+    goodbye = f'event: goodbye\ndata: {{"reason":"kicked","code":4403,"id":"k7c2m9qa.41"{after}}}\n\n'
     with scripted(FIRST + goodbye.encode()) as door:
-        assert Following(door.url).end() == "closed for good: kicked 4403"
+        assert Following(door.url).end() == "closed for good: kicked 4403 id=k7c2m9qa.41"
 
 
 @pytest.mark.parametrize("data", [b"no JSON", b"[]"])

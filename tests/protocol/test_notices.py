@@ -17,19 +17,27 @@ from tests.event_source import EventSource
         (notices.gap("epoch", 7), "gap", {"reason": "epoch", "offset": 7}),
         (notices.expiring(30_000), "expiring", {"expires_in_ms": 30_000}),
         (
-            notices.goodbye("restart", 1012, reconnect_after_ms=1200),
+            notices.goodbye("restart", 1012, reconnect_after_ms=1200, connection_id="k7c2m9qa.41"),
             "goodbye",
-            {"reason": "restart", "code": 1012, "reconnect_after_ms": 1200},
+            {"reason": "restart", "code": 1012, "reconnect_after_ms": 1200, "id": "k7c2m9qa.41"},
         ),
         (
-            notices.goodbye("rate", 1008, reconnect_after_ms=0, detail="limit=bytes_per_s"),
+            notices.goodbye(
+                "rate", 1008, reconnect_after_ms=0, connection_id="k7c2m9qa.41", detail="limit=bytes_per_s"
+            ),
             "goodbye",
-            {"reason": "rate", "code": 1008, "reconnect_after_ms": 0, "detail": "limit=bytes_per_s"},
+            {
+                "reason": "rate",
+                "code": 1008,
+                "reconnect_after_ms": 0,
+                "id": "k7c2m9qa.41",
+                "detail": "limit=bytes_per_s",
+            },
         ),
         (
-            notices.goodbye("kicked", 4403, reconnect_after_ms=None),
+            notices.goodbye("kicked", 4403, reconnect_after_ms=None, connection_id="k7c2m9qa.41"),
             "goodbye",
-            {"reason": "kicked", "code": 4403, "reconnect_after_ms": None},
+            {"reason": "kicked", "code": 4403, "reconnect_after_ms": None, "id": "k7c2m9qa.41"},
         ),
     ],
 )

@@ -57,8 +57,8 @@ def test_close_frame_and_notice_say_the_same(goodbye: Goodbye, text: str, back_m
     reason, code, detail, _ = goodbye
 
     assert goodbye.close(ID) == Close(code, f"{text} id={ID}")
-    fields = {"reason": reason, "code": code, "reconnect_after_ms": back_ms}
-    assert goodbye.notice().fields == (fields | {"detail": detail} if detail else fields)
+    fields = {"reason": reason, "code": code, "reconnect_after_ms": back_ms, "id": ID}
+    assert goodbye.notice(ID).fields == (fields | {"detail": detail} if detail else fields)
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -90,6 +90,6 @@ def test_goodbye_is_the_same_whatever_a_member_speaks(
 
     relay.call(dismiss)
 
-    expected = dict(Goodbye.of(reason, detail, retry_after_ms).notice().fields)
-    assert talker.hear() == {"type": "goodbye"} | expected
-    assert stream.told("goodbye") == expected
+    goodbye, epoch = Goodbye.of(reason, detail, retry_after_ms), relay.server.hub.epoch
+    assert talker.hear() == {"type": "goodbye", **goodbye.notice(f"{epoch}.1").fields}
+    assert stream.told("goodbye") == goodbye.notice(f"{epoch}.2").fields

@@ -224,7 +224,7 @@ def test_goodbye_says_why_and_when_to_come_back(serve: Serve) -> None:
 
     goodbye = reader.hear()
     assert goodbye.pop("reconnect_after_ms") > 0
-    assert goodbye == {"type": "goodbye", "reason": "restart", "code": 1012}
+    assert goodbye == {"type": "goodbye", "reason": "restart", "code": 1012, "id": reader.welcome["id"]}
     assert isinstance(reader.client, Rfc6455Client)
     assert reader.client.read_goodbye().code == 1012
     reader.client.say_goodbye(1012)

@@ -240,7 +240,8 @@ def test_stream_that_falls_too_far_behind_is_told_so_behind_whole_events(serve: 
         heard += 1
 
     assert event.type == "goodbye"
-    assert json.loads(event.data) == {"reason": "lagging", "code": 1013, "reconnect_after_ms": 0}
+    goodbye = {"reason": "lagging", "code": 1013, "reconnect_after_ms": 0, "id": f"{relay.server.hub.epoch}.2"}
+    assert json.loads(event.data) == goodbye
     ends(stream)
     stream.wire.close()
     ended(relay, "lagging", "sse")
@@ -369,6 +370,7 @@ def test_stream_that_was_sent_away_is_told_not_to_come_back(serve: Serve) -> Non
         "reason": "kicked",
         "code": 4403,
         "reconnect_after_ms": None,
+        "id": f"{relay.server.hub.epoch}.1",
         "detail": "action=read",
     }
     ends(stream)
@@ -401,7 +403,9 @@ def test_fault_of_ours_ends_the_stream_in_which_it_happened(serve: Serve) -> Non
         relay.call(clock.fail_next)
         streams[0].wire.send(b"what time is it?")
 
-        assert streams[0].told("goodbye") == {"reason": "internal", "code": 1011, "reconnect_after_ms": 0}
+        goodbye = streams[0].told("goodbye")
+        assert goodbye.pop("id").startswith(f"{relay.server.hub.epoch}.")
+        assert goodbye == {"reason": "internal", "code": 1011, "reconnect_after_ms": 0}
         ends(streams[0])
         door.diary.wait_for("internal fault", error="RuntimeError", dialect="sse")
         relay.join().say("still here")

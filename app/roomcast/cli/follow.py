@@ -200,6 +200,8 @@ def _part(event: Event) -> None:
     """End this connection as the relay's goodbye says."""
     goodbye = _object(event.data)
     why = " ".join(str(goodbye[key]) for key in ("reason", "code", "detail") if goodbye.get(key))
+    if name := goodbye.get("id"):
+        why += f" id={name}"
     wait_ms = goodbye.get("reconnect_after_ms")
     if wait_ms is None:
         raise EndedError(f"closed for good: {why}")

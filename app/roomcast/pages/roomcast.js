@@ -13,7 +13,7 @@
  *     onPresence: ({ count, present, joined, left }) => …,                  // where the room says who is in it
  *     onGap: ({ reason }) => …,         // what was said before the next message is lost to us
  *     onError: ({ reason, detail }) => …,                                   // the relay objects to something
- *     onState: (state, { delay_ms, reason, code, detail }) => …,            // connecting, open, waiting, ended
+ *     onState: (state, { delay_ms, reason, code, detail, id }) => …,        // connecting, open, waiting, ended
  *   });
  *   const offset = await room.send("hello");     // it was accepted; or this throws, and error.reason says why
  *   room.retry();                                // comes back now, whatever the wait, and after an end too
@@ -237,7 +237,7 @@ globalThis.Roomcast = (() => {
     #closed(code, reason) {
       // Behind a goodbye the close frame may get lost; it would have said the same.
       const goodbye = this.#goodbye ?? { reason, code };
-      const detail = { reason: goodbye.reason, code: goodbye.code, detail: goodbye.detail };
+      const detail = { reason: goodbye.reason, code: goodbye.code, detail: goodbye.detail, id: goodbye.id };
       // 44xx says: do not come back unchanged. A new token would be a change.
       if (goodbye.code === 4401 && typeof this.options.token === "function") return this.#renew(detail);
       if (goodbye.reconnect_after_ms === null || (code >= 4400 && code <= 4499)) return this.end(detail);

@@ -27,16 +27,22 @@ def expiring(expires_in_ms: int) -> Notice:
     return Notice("expiring", {"expires_in_ms": expires_in_ms})
 
 
-def goodbye(reason: str, code: int, *, reconnect_after_ms: int | None, detail: str = "") -> Notice:
+def goodbye(reason: str, code: int, *, reconnect_after_ms: int | None, connection_id: str, detail: str = "") -> Notice:
     """Return what is said last.
 
     Args:
         reason: The word for it.
         code: The close code that belongs to it, also where no close frame follows.
         reconnect_after_ms: How long to wait before coming back, at least; None: do not come back unchanged.
+        connection_id: For its user to quote; an event stream is told it nowhere else.
         detail: ``key=value``, where there is more to say.
     """
-    fields: dict[str, object] = {"reason": reason, "code": code, "reconnect_after_ms": reconnect_after_ms}
+    fields: dict[str, object] = {
+        "reason": reason,
+        "code": code,
+        "reconnect_after_ms": reconnect_after_ms,
+        "id": connection_id,
+    }
     if detail:
         fields["detail"] = detail
     return Notice("goodbye", fields)

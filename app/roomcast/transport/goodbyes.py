@@ -58,10 +58,16 @@ class Goodbye(NamedTuple):
         name = "" if self.reason is Reason.PEER else f"id={connection_id}"
         return Close(self.code, " ".join(filter(None, (self.reason, self.detail, retry, name))))
 
-    def notice(self) -> Notice:
+    def notice(self, connection_id: str) -> Notice:
         """Return it for those who are told more than a close frame can say. A peer's own is answered, not told."""
         back_ms = None if self.reason.is_final else self.retry_after_ms or 0
-        return notices.goodbye(self.reason, self.reason.close_code, reconnect_after_ms=back_ms, detail=self.detail)
+        return notices.goodbye(
+            self.reason,
+            self.reason.close_code,
+            reconnect_after_ms=back_ms,
+            connection_id=connection_id,
+            detail=self.detail,
+        )
 
 
 def echo_of(code: int | None) -> Goodbye:

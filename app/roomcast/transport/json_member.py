@@ -98,7 +98,7 @@ class JsonMember(WebSocketMember):
     def _last_words(self, goodbye: Goodbye) -> bytes:
         if goodbye.reason is not Reason.PEER:
             # A peer that said goodbye first listens to nothing but ours.
-            self._add(json_messages.notice(goodbye.notice()))
+            self._add(json_messages.notice(goodbye.notice(self.id)))
         # Answers may wait for the end of what is read, in which its own goodbye stood.
         return self._take_told() + super()._last_words(goodbye)
 

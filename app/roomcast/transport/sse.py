@@ -76,7 +76,7 @@ class SseMember(StreamMember):
 
     def _last_words(self, goodbye: Goodbye) -> bytes:
         # A browser that is told no time keeps the one that it was told at the begin.
-        return notice_event(goodbye.notice(), retry_ms=goodbye.retry_after_ms)
+        return notice_event(goodbye.notice(self.id), retry_ms=goodbye.retry_after_ms)
 
     # --- what the outbox asks
 
