@@ -97,6 +97,16 @@ def test_one_template_has_one_set_of_counters() -> None:
 # --- limits
 
 
+def test_room_opens_by_the_rules_that_hold_though_others_let_its_first_member_in(relay: Relay) -> None:
+    relay.hub.change_rules({"/rooms/a": RoomRules(echo=True)}.get)
+
+    changed, _ = relay.join("/rooms/a", members_max=7)
+    gone, _ = relay.join("/rooms/b", members_max=7)
+
+    assert changed.rules == RoomRules(echo=True)
+    assert gone.rules.members_max == 7
+
+
 def test_last_room_that_may_open_opens_and_the_next_does_not() -> None:
     relay = Relay(rooms_max=2)
     relay.join("/rooms/a")

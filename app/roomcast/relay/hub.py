@@ -107,6 +107,7 @@ class Hub:
 
         Whether one keeps a history, and tells who comes and goes, was decided when it was opened.
         """
+        self.rooms.rules_of = rules_of
         self._slices.add([partial(self._change_rules, room, rules_of) for room in list(self.rooms.values())])
 
     def _change_rules(self, room: Room, rules_of: Callable[[str], RoomRules | None]) -> None:

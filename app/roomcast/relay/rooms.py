@@ -47,6 +47,7 @@ class Rooms(dict[str, Room]):
         "aside",
         "evicted",
         "rooms_max",
+        "rules_of",
     )
 
     def __init__(
@@ -65,6 +66,8 @@ class Rooms(dict[str, Room]):
         self._histories = histories
         self.rooms_max = rooms_max
         """How many may be open. May change: those that are open stay."""
+        self.rules_of: Callable[[str], RoomRules | None] = lambda _: None
+        """The rules that hold for a room since they were changed; None: those that are asked for."""
         self._clock = clock
         # Those without members, the one that was left first at the head.
         self._deserted: dict[Room, None] = {}
@@ -85,7 +88,12 @@ class Rooms(dict[str, Room]):
         return "members_max" if rules.members_max and room.member_count >= rules.members_max else None
 
     def open(self, name: str, rules: RoomRules, counters: TemplateCounters) -> Room:
-        """Return a room that is not open yet, open. Somebody joins it, or something is said in it, at once."""
+        """Return a room that is not open yet, open. Somebody joins it, or something is said in it, at once.
+
+        Whoever opens it may have been let in by rules that are changed meanwhile, while
+        its token was checked: the room would keep them until it is forgotten.
+        """
+        rules = self.rules_of(name) or rules
         if self.rooms_max and len(self) >= self.rooms_max and self._deserted:
             self.evicted += 1
             self.forget(next(iter(self._deserted)))
