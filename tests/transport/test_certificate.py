@@ -205,6 +205,17 @@ def test_whoever_asks_has_them_read_though_nothing_changed(watched: Watched) -> 
     assert watched.counters.tls_reloads == {"done": 1, "failed": 0}
 
 
+def test_renewal_between_the_reading_and_its_use_is_found(watched: Watched, files: Files) -> None:
+    read = read_certificate(str(files.certificate), str(files.key))
+    issue(files.certificate.parent, ends=LATER)
+
+    watched.certificate.change(str(files.certificate), str(files.key), read)
+    assert watched.counters.tls_expires_s == SOON.timestamp()
+    watched.certificate.look()
+
+    assert watched.counters.tls_expires_s == LATER.timestamp()
+
+
 def test_certificate_that_has_ended_is_served_with_a_warning(tmp_path: Path) -> None:
     files = issue(tmp_path, ends=datetime(2026, 5, 31, tzinfo=UTC))
     watched = Watched(files)

@@ -48,6 +48,10 @@ class CertificateError(ValueError):
     """A certificate and key with which nobody can be served. The message says which file it is, and why."""
 
 
+Fingerprint = tuple[tuple[int, ...] | None, ...]
+"""What tells files from any that replace them."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadCertificate:
     """What was read, ready to be served with."""
@@ -55,6 +59,8 @@ class ReadCertificate:
     context: ssl.SSLContext
     expires_s: float
     """When the first certificate of the chain ends, in seconds since the epoch."""
+    files: Fingerprint
+    """The files as they were before they were read: what is replaced meanwhile is then found changed."""
 
 
 def read_certificate(certificate: str, key: str) -> ReadCertificate:
@@ -67,6 +73,7 @@ def read_certificate(certificate: str, key: str) -> ReadCertificate:
     Raises:
         CertificateError: If they cannot be read, or do not fit.
     """
+    files = _fingerprint(certificate, key)
     first = _CERTIFICATE.search(_text_of("certificate", certificate))
     if first is None:
         raise CertificateError(f"[tls] certificate: {certificate} holds no certificate in PEM")
@@ -85,7 +92,7 @@ def read_certificate(certificate: str, key: str) -> ReadCertificate:
         context.load_cert_chain(certificate, key, password=refuse)
     except OSError as error:
         raise CertificateError(_what_is_wrong(certificate, key, error)) from None
-    return ReadCertificate(context, _expiry_s(ssl.PEM_cert_to_DER_cert(first[0])))
+    return ReadCertificate(context, _expiry_s(ssl.PEM_cert_to_DER_cert(first[0])), files)
 
 
 def _text_of(setting: str, path: str) -> str:
@@ -153,8 +160,6 @@ class Certificate:
         self._journal = journal
         self._counters = counters
         self._clock = clock
-        # Before they are read: what is replaced meanwhile is then found changed.
-        self._seen = self._fingerprint()
         self._use(read_certificate(certificate, key))
         self._timer = get_hub().loop.timer(look_every_s, look_every_s)
 
@@ -169,12 +174,13 @@ class Certificate:
 
     def look(self) -> None:
         """Read the files again if they are not those that were read last."""
-        if self._fingerprint() != self._seen:
+        if _fingerprint(*self._paths) != self._seen:
             self.reload()
 
     def reload(self) -> None:
         """Read the files again, and go on with what they held before where they are not fit to serve with."""
-        self._seen = self._fingerprint()
+        # Also where they are not fit: they are refused once.
+        self._seen = _fingerprint(*self._paths)
         try:
             self._use(read_certificate(*self._paths))
         except CertificateError as error:
@@ -185,21 +191,17 @@ class Certificate:
             self._journal.info("certificate loaded", expires=_day(self._counters.tls_expires_s))
 
     def change(self, certificate: str, key: str, read: ReadCertificate) -> None:
-        """Serve with what was read from these files just now, and look after them from now on."""
+        """Serve with what was read from these files, be it a while ago, and look after them from now on."""
         self._paths = (certificate, key)
-        self._seen = self._fingerprint()
         self._use(read)
         self._counters.tls_reloads["done"] += 1
         self._journal.info("certificate loaded", expires=_day(read.expires_s))
 
     def _use(self, read: ReadCertificate) -> None:
-        self.context = read.context
+        self.context, self._seen = read.context, read.files
         self._counters.tls_expires_s = read.expires_s
         if read.expires_s <= self._clock():
             self._journal.warning("certificate expired", expires=_day(read.expires_s), hint="no browser connects")
-
-    def _fingerprint(self) -> tuple[tuple[int, ...] | None, ...]:
-        return tuple(map(_file_at, self._paths))
 
     def _look_guarded(self) -> None:
         # gevent stops a timer whose callback raises.
@@ -207,6 +209,10 @@ class Certificate:
             self.look()
         except Exception as error:
             self._journal.error("internal fault", **fault(error))
+
+
+def _fingerprint(*paths: str) -> Fingerprint:
+    return tuple(map(_file_at, paths))
 
 
 def _file_at(path: str) -> tuple[int, ...] | None:
