@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import gevent
 import pytest
 
 from roomcast.relay.reasons import Reason
@@ -97,6 +98,22 @@ def test_every_member_is_pinged_again_and_again(serve: Serve) -> None:
             next_ping(member)
 
     assert relay.template().members == 150
+
+
+def test_clockwork_goes_on_however_often_it_is_told_to_go_by_the_same_times(serve: Serve) -> None:
+    relay = serve("[limits]\nping_interval_s = 10\npong_timeout_s = 10")
+    member = relay.join()
+
+    def reload_again_and_again() -> None:
+        while True:
+            relay.server.keep_alive.change(ping_interval_s=10, pong_timeout_s=10, write_timeout_s=30)
+            gevent.sleep(0.01)
+
+    storm = relay.call(lambda: gevent.spawn(reload_again_and_again))
+    try:
+        next_ping(member)
+    finally:
+        relay.call(lambda: storm.kill(block=False))
 
 
 def test_laggard_is_not_pinged_and_lives_by_taking_what_it_is_owed(serve: Serve) -> None:

@@ -119,10 +119,12 @@ class KeepAlive:
         self._slices = Slices(LoopScheduler(), clock, report)
         # Whether those that wait are being looked at.
         self._is_sweeping = False
-        self._timers: list[Any] = []
-        self._pace(ping_interval_s, pong_timeout_s)
+        self._sweeping: Any = None
+        self._ticking: Any = None
+        self._set_pace(ping_interval_s, pong_timeout_s)
 
-    def _pace(self, ping_interval_s: float, pong_timeout_s: float) -> None:
+    def _set_pace(self, ping_interval_s: float, pong_timeout_s: float) -> None:
+        self._pace = ping_interval_s, pong_timeout_s
         self._tick_s = ping_interval_s / _BUCKETS
         # In ticks, and always less than one round: else it would meet its own next ping.
         self._behind = min(max(round(pong_timeout_s / self._tick_s), 1), _BUCKETS - 1) if ping_interval_s else 1
@@ -130,30 +132,34 @@ class KeepAlive:
 
     def start(self) -> None:
         """Begin to look after the members."""
-        loop = get_hub().loop
-        rounds = [(_SWEEP_S, self.sweep), *([(self._tick_s, self.tick)] if self._tick_s else [])]
-        for every_s, callback in rounds:
-            timer = loop.timer(every_s, every_s)
-            timer.start(self._guarded, callback)
-            self._timers.append(timer)
+        self._sweeping = self._repeat(_SWEEP_S, self.sweep)
+        self._ticking = self._repeat(self._tick_s, self.tick)
+
+    def _repeat(self, every_s: float, callback: Callable[[], None]) -> Any:
+        if not every_s:
+            return None
+        timer = get_hub().loop.timer(every_s, every_s)
+        timer.start(self._guarded, callback)
+        return timer
 
     def stop(self) -> None:
         """Look no more."""
-        for timer in self._timers:
-            timer.stop()
-            timer.close()
-        self._timers = []
+        _end(self._sweeping)
+        _end(self._ticking)
+        self._sweeping = self._ticking = None
 
     def change(self, *, ping_interval_s: float, pong_timeout_s: float, write_timeout_s: float) -> None:
         """Look after all members by other times from now on. Whose pong is awaited is pinged once more first."""
         self._write_timeout_s = write_timeout_s
+        if (ping_interval_s, pong_timeout_s) == self._pace:
+            # The clockwork goes on. Begun anew, it would not tick while somebody reloads again and again.
+            return
         # They were pinged at another pace: how long ago, nobody could tell any more.
         self._pinged = [[] for _ in range(_BUCKETS)]
-        is_running = bool(self._timers)
-        self.stop()
-        self._pace(ping_interval_s, pong_timeout_s)
-        if is_running:
-            self.start()
+        self._set_pace(ping_interval_s, pong_timeout_s)
+        if self._sweeping is not None:
+            _end(self._ticking)
+            self._ticking = self._repeat(self._tick_s, self.tick)
 
     def __iter__(self) -> Iterator[LiveMember]:
         """All members, one bucket after another; a copy, so that they may leave meanwhile."""
@@ -257,3 +263,9 @@ class KeepAlive:
             callback()
         except Exception as error:
             self._report(error)
+
+
+def _end(timer: Any) -> None:
+    if timer is not None:
+        timer.stop()
+        timer.close()
