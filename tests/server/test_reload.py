@@ -155,6 +155,20 @@ def test_level_of_the_log_changes_at_once(serve: Serve) -> None:
     assert relay.records("joined") == []
 
 
+def test_record_forgets_addresses_of_which_it_may_name_less_from_now_on(serve: Serve) -> None:
+    relay = serve()
+    relay.ask(get(LOBBY, PAGE))
+    record = relay.server.counters.record
+
+    take(relay, "[log]\nlines_per_s = 7")
+    assert [ending.address for ending in record.find("origin", "https://app.example", 9)] == ["127.0.0.1"]
+    take(relay, '[log]\naddresses = "truncated"')
+    assert relay.call(lambda: len(record)) == 0
+
+    relay.ask(get(LOBBY, PAGE))
+    assert [ending.address for ending in record.find("origin", "https://app.example", 9)] == ["127.0.0.0/24"]
+
+
 def test_reload_is_counted(serve: Serve) -> None:
     relay = serve()
     assert relay.metric("roomcast_config_last_reload_successful") == 1

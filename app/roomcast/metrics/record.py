@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 from typing import Final, Literal
 
 from roomcast.relay.member import Behind
@@ -187,6 +188,10 @@ class Record:
         self.max_age_s = max_age_s
         self._halves["refused"].resize(entries_max // 2)
         self._halves["closed"].resize(entries_max - entries_max // 2)
+
+    def forget_all(self) -> None:
+        """Forget whatever there is."""
+        self.forget_old(inf)
 
     def forget_old(self, now_s: float) -> None:
         """Forget what is older than it may be."""

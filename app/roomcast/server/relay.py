@@ -201,15 +201,15 @@ class Server:
 
     def change(self, prepared: Prepared) -> None:
         """Go by another configuration from now on. See ``reload.Changeable``."""
-        settings = prepared.loaded.settings
-        before = self._verifier
-        self._verifier = build_verifier(settings, prepared.key_sources, self._journal, self.counters, before)
+        before, settings = self._settings, prepared.loaded.settings
+        verifier = self._verifier
+        self._verifier = build_verifier(settings, prepared.key_sources, self._journal, self.counters, verifier)
         self.loaded, self._settings = prepared.loaded, settings
         self.admission, self.forwarding = prepared.admission, prepared.forwarding
         self._journal.change(settings.log.level)
         self._drain.drain_s, self._drain.accept_per_s = settings.server.drain_s, settings.server.accept_per_s
         change_hub(self.hub, settings, self._memory, self.admission)
-        change_membership(self._membership, settings, self.forwarding)
+        change_membership(self._membership, settings, self.forwarding, before=before)
         self._formats.change(deflation_of(settings))
         self._guard.change(prepared.keyring, prepared.hosts)
         self._terms = RoomTerms(settings, self.admission, self.hub)
@@ -219,9 +219,9 @@ class Server:
         self.canary.change(self.forwarding, settings.admin.canary_interval_s)
         if self._verifier is not None and self._is_open:
             self._verifier.start()
-        if before is not None:
+        if verifier is not None:
             # It waits for its own end.
-            gevent.spawn(before.stop)
+            gevent.spawn(verifier.stop)
 
     def in_use(self) -> InUse:
         """Return what is in use now."""
