@@ -35,6 +35,9 @@ def test_refusal_is_told_with_what_to_change(relay: Relay, caller: Caller) -> No
     assert told["message"] == "origin https://evil.example may not enter: not same_origin, not in allow"
     assert told["hint"] == 'add "https://evil.example" to [origins] allow'
     assert (told["id"], told["address"]) == (id_of(relay, 1), "127.0.0.1")
+    # As the log says when.
+    logged_s = relay.diary.wait_for("refused")["timestamp"]
+    assert abs(told["time_ms"] / 1000 - logged_s) < 1
 
 
 def test_close_is_told_with_age_and_bytes(relay: Relay, caller: Caller) -> None:

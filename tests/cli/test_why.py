@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -37,6 +38,7 @@ def test_refused_origin_is_explained_with_the_key_to_change(relay: Relay) -> Non
 
     assert result.exit_code == 0
     first, message, hint = result.stdout.splitlines()
+    assert re.match(r"\d\d:\d\d:\d\d UTC, \d+\.\d s ago: \w{8}\.1 was answered 403", first)
     assert "was answered 403, origin, in /rooms/lobby, from 127.0.0.1, of https://evil.example" in first
     assert message == "    origin https://evil.example may not enter: not same_origin, not in allow"
     assert hint == '    add "https://evil.example" to [origins] allow'

@@ -360,6 +360,8 @@ class EndingInfo(_Told):
     """Whether it had been let in."""
     ago_s: float
     """How long ago."""
+    time_ms: int
+    """When, in milliseconds since 1970: where to look in the log."""
     reason: str
     """The word of log and metrics: an outcome of handshakes, or the reason of a close."""
     code: int | None

@@ -37,6 +37,7 @@ class Why:
         record: What became of the others.
         address_for_logs: What the record has in the place of an address.
         clock: The one by which members note when they came, and the record when they went.
+        wall_clock: Seconds since 1970.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Why:
         record: Record,
         address_for_logs: Callable[[str], str],
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._guard = guard
         self._hub = hub
         self._record = record
         self._address_for_logs = address_for_logs
         self._clock = clock
+        self._wall_clock = wall_clock
 
     def on_get(self, request: Request, response: Response) -> None:
         """Tell the newest endings that fit."""
@@ -59,7 +62,7 @@ class Why:
         query = intake.query(request, WhyQuery)
         now_s = self._clock()
         self._record.forget_old(now_s)
-        endings = [_info(ending, now_s) for ending in self._find(query)]
+        endings = [self._info(ending, now_s) for ending in self._find(query)]
         say(
             response,
             Endings(endings=endings, connected=self._connected(query, now_s), max_age_s=self._record.max_age_s),
@@ -98,32 +101,32 @@ class Why:
             behind_bytes=None if behind is None else behind.size_bytes,
         )
 
+    def _info(self, ending: Ending, now_s: float) -> EndingInfo:
+        behind, ago_s = ending.behind, now_s - ending.at_s
+        return EndingInfo(
+            id=ending.id,
+            kind=ending.kind,
+            ago_s=round(ago_s, 3),
+            time_ms=round((self._wall_clock() - ago_s) * 1000),
+            reason=ending.reason,
+            code=ending.code,
+            limit=ending.limit,
+            age_s=round(ending.age_s, 3),
+            room=ending.room,
+            template=ending.template,
+            dialect=ending.dialect,
+            address=ending.address,
+            origin=ending.origin,
+            message=ending.message,
+            hint=ending.hint,
+            sent_bytes=ending.sent_bytes,
+            received_bytes=ending.received_bytes,
+            behind_messages=None if behind is None else behind.messages,
+            behind_bytes=None if behind is None else behind.size_bytes,
+        )
+
 
 def _as_kept(origin: str) -> str:
     """Return an origin as the record has it, however it was copied; what is none stays as it is."""
     kept = spelled(origin.removesuffix("/"))
     return origin if kept in UNNAMED else kept
-
-
-def _info(ending: Ending, now_s: float) -> EndingInfo:
-    behind = ending.behind
-    return EndingInfo(
-        id=ending.id,
-        kind=ending.kind,
-        ago_s=round(now_s - ending.at_s, 3),
-        reason=ending.reason,
-        code=ending.code,
-        limit=ending.limit,
-        age_s=round(ending.age_s, 3),
-        room=ending.room,
-        template=ending.template,
-        dialect=ending.dialect,
-        address=ending.address,
-        origin=ending.origin,
-        message=ending.message,
-        hint=ending.hint,
-        sent_bytes=ending.sent_bytes,
-        received_bytes=ending.received_bytes,
-        behind_messages=None if behind is None else behind.messages,
-        behind_bytes=None if behind is None else behind.size_bytes,
-    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -74,7 +75,7 @@ def _lines(said: Any) -> Iterator[str]:
 
 def _refusal(ending: Any) -> Iterator[str]:
     code = "was not answered" if ending["code"] is None else f"was answered {ending['code']}"
-    yield f"{_time(ending['ago_s'])} ago {ending['id']} {code}, {ending['reason']}{_where(ending)}"
+    yield f"{_moment(ending)} {ending['id']} {code}, {ending['reason']}{_where(ending)}"
     yield f"    {ending['message']}"
     if ending["hint"]:
         yield f"    {ending['hint']}"
@@ -82,9 +83,15 @@ def _refusal(ending: Any) -> Iterator[str]:
 
 def _close(ending: Any) -> Iterator[str]:
     code = "without a close frame" if ending["code"] is None else f"with {ending['code']}"
-    yield f"{_time(ending['ago_s'])} ago {ending['id']} was closed {code}, {ending['reason']}{_where(ending)}"
+    yield f"{_moment(ending)} {ending['id']} was closed {code}, {ending['reason']}{_where(ending)}"
     yield f"    it had been there for {_time(ending['age_s'])}{_traffic(ending)}{_behind(ending)}"
     yield f"    {WHAT_TO_DO[Reason(ending['reason'])]}"
+
+
+def _moment(ending: Any) -> str:
+    # As the log has it, whose lines are to be found by it.
+    at = datetime.fromtimestamp(ending["time_ms"] / 1000, UTC)
+    return f"{at:%H:%M:%S} UTC, {_time(ending['ago_s'])} ago:"
 
 
 def _traffic(ending: Any) -> str:
