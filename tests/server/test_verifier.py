@@ -82,6 +82,38 @@ def test_keys_of_a_url_go_on_across_a_reload_though_it_fails(serve: Serve, serve
     assert relay.join(LOBBY, shown(us, "a"))
 
 
+def test_who_waits_for_a_key_when_a_reload_comes_waits_for_the_next_answer(serve: Serve, server: KeyServer) -> None:
+    us = make_signer("EdDSA")
+    server.answer = HANG
+    relay = serve(f'[tokens]\njwks_url = "{server.url}"\n{CLOSED}')
+    server.wait_for_request()
+    waiting = relay.connect()
+    waiting.send(rfc6455_head(LOBBY, shown(us, "a")))
+    relay.until(lambda: relay.server.in_use().connections == 1)
+    server.serve_keys(a=us)
+
+    relay.reload()
+
+    assert waiting.read_head()[0] == 101
+
+
+def test_handshake_from_before_a_reload_learns_the_keys_of_after_it(serve: Serve, server: KeyServer) -> None:
+    us = make_signer("EdDSA")
+    server.serve_keys()
+    relay = serve(f'[tokens]\njwks_url = "{server.url}"\n{CLOSED}')
+    server.wait_for_request()
+    begun = relay.connect()
+    first, _, rest = rfc6455_head(LOBBY, shown(us, "a")).partition(b"\r\n")
+    begun.send(first + b"\r\n")
+    relay.until(lambda: relay.server.in_use().connections == 1)
+    server.serve_keys(a=us)
+
+    relay.reload()
+    begun.send(rest)
+
+    assert begun.read_head()[0] == 101
+
+
 def test_url_is_asked_at_start_and_who_comes_before_the_answer_waits_for_it(serve: Serve, server: KeyServer) -> None:
     us = make_signer("RS256")
     server.serve_keys(a=us)

@@ -220,6 +220,8 @@ class Server:
         if self._verifier is not None and self._is_open:
             self._verifier.start()
         if verifier is not None:
+            if self._verifier is not None:
+                verifier.give_way(self._verifier)
             # It waits for its own end.
             gevent.spawn(verifier.stop)
 

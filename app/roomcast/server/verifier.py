@@ -56,6 +56,7 @@ class TokenVerifier:
         self._ring = KeyRing(sources.keys, tokens.jwks_refresh_s)
         self._refresher: JwksRefresher | None = None
         self._url = tokens.jwks_url
+        self._successor: TokenVerifier | None = None
         if sources.url is not None:
             if before is not None and before._url == self._url:
                 self._ring.take_over(before._ring)
@@ -78,15 +79,24 @@ class TokenVerifier:
         if self._refresher is not None:
             self._refresher.stop()
 
+    def give_way(self, successor: TokenVerifier) -> None:
+        """Have those whose key is not known here ask another, from now on: who waits for an answer would get none."""
+        self._successor = successor
+
     def verify(self, token: str) -> Grant:
         """Return what a token gives. One of an unknown key waits for the URL to be asked. Raises TokenError."""
-        try:
-            return self._verify_now(token)
-        except UnknownKeyError:
-            if self._refresher is None:
-                raise
-            self._refresher.refresh()
-            return self._verify_now(token)
+        verifier, has_asked = self, False
+        while True:
+            try:
+                return verifier._verify_now(token)
+            except UnknownKeyError:
+                if verifier._successor is not None:
+                    verifier, has_asked = verifier._successor, False
+                elif verifier._refresher is None or has_asked:
+                    raise
+                else:
+                    verifier._refresher.refresh()
+                    has_asked = True
 
     def _verify_now(self, token: str) -> Grant:
         self._ring.drop_ended(self._elapsed())
