@@ -119,3 +119,15 @@ def test_rate_is_changed_by_a_reload(serve: Serve) -> None:
         relay.ask(get("/nothing"))
 
     assert relay.metric('roomcast_logs_sampled_total{event="refused"}') == 0
+
+
+def test_relay_that_ends_has_told_of_all_who_left(serve: Serve) -> None:
+    relay = serve("[log]\nlines_per_s = 1\n[server]\ndrain_s = 0")
+    for _ in range(5):
+        relay.join()
+
+    relay.stop()
+
+    records = relay.diary.read()
+    told = [record["lines"] for record in records if (record["event"], record.get("of")) == ("lines left out", "left")]
+    assert len([record for record in records if record["event"] == "left"]) + sum(told) == 5

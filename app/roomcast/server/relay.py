@@ -170,6 +170,7 @@ class Server:
         # refused a connection reports an outage, one that is told 503 a restart.
         cut = self._drain.run()
         self.close()
+        self._membership.lines.tell()
         self._journal.info("stopped", members=self.counters.drain_members, cut=cut)
 
     def close(self) -> None:

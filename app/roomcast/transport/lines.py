@@ -60,11 +60,12 @@ class Lines:
             return True
         self._counters.logs_sampled[event] += 1
         if not self._untold:
-            self._later(TELL_EVERY_S, self._tell)
+            self._later(TELL_EVERY_S, self.tell)
         self._untold[event] = level, self._untold.get(event, (level, 0))[1] + 1
         return False
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell what was left out since it was told last. Once more at the end: no later turn will."""
         untold, self._untold = self._untold, {}
         for event, (level, lines) in untold.items():
             self._journal.record("lines left out", level, of=event, lines=lines, within_s=TELL_EVERY_S)
