@@ -19,7 +19,7 @@ from tests.container.composition import Composition
 from tests.container.engine import docker, running
 from tests.e2e.prometheus import Alert
 
-# Twice what the alerts of refusals take for normal.
+# Five times what the alert of refusals takes for nothing.
 ATTEMPTS: Final = 50
 # tests/e2e/compose.yml
 CONNECTIONS_PER_ADDRESS: Final = 10
