@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 import signal
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import gevent
 import pytest
+from gevent.event import Event
+from gevent.hub import get_hub
 
+from roomcast.logs import Journal
+from roomcast.server.plan import InUse
+from roomcast.server.reload import Prepared, Reloading
 from roomcast.settings import Loaded
 from tests.certificates import Files, issue, trusting
+from tests.idle import idle_counters
 from tests.processes import RelayProcess, command, relay_process
 from tests.running import Relay, Serve, ask, metric, settings
 from tests.tokens import SECRET
@@ -194,6 +202,52 @@ def test_reload_that_a_fault_ends_is_counted_as_refused(serve: Serve) -> None:
 
     assert relay.metric("roomcast_config_last_reload_successful") == 0
     assert relay.diary.wait_for("internal fault", level="error")["error"] == "AttributeError"
+
+
+def test_storm_of_signals_is_one_reload_and_the_next(serve: Serve) -> None:
+    relay = serve()
+
+    def storm() -> None:
+        for _ in range(100):
+            relay.server.reload()
+
+    relay.call(storm)
+    relay.until(lambda: relay.server.counters.config_reloads["done"] > 0)
+    take(relay, "[server]\ndemo = true")
+
+    assert relay.counters.config_reloads["done"] == 2
+
+
+class Unchanging:
+    """A relay that takes whatever there is."""
+
+    loaded = Loaded(settings(""))
+
+    def change(self, prepared: Prepared) -> None:
+        self.loaded = prepared.loaded
+
+    def in_use(self) -> InUse:
+        raise NotImplementedError
+
+
+def test_who_asks_while_files_are_read_has_them_read_once_more() -> None:
+    loop, is_reading, may_go_on = get_hub().loop, Event(), threading.Event()
+    found = [Loaded(settings("")), Loaded(settings("[server]\ndemo = true"))]
+
+    def read(_: str | None) -> Loaded:
+        loop.run_callback_threadsafe(is_reading.set)
+        assert may_go_on.wait(HANG_S)
+        return found.pop(0)
+
+    reloading = Reloading(Unchanging(), read, Journal(print), idle_counters())
+    first = gevent.spawn(reloading.reload)
+    assert is_reading.wait(HANG_S)
+    later = [gevent.spawn(reloading.reload) for _ in range(10)]
+    may_go_on.set()
+
+    assert first.get() == []
+    assert [[change.key for change in each.get()] for each in later] == [["server.demo"]] * 10
+    assert found == []
 
 
 # --- all or nothing

@@ -106,6 +106,9 @@ class Reloading:
         self._counters = counters
         # Two at once would each compare with what the other replaces.
         self._one = BoundedSemaphore(1)
+        # The one that has not begun to read yet. A second would find what it finds, and a
+        # storm of signals leave a queue that a reload waits behind for minutes.
+        self._next: gevent.Greenlet[[], tuple[Sequence[Change], Exception | None]] | None = None
         # Each takes a thread of the pool, which the log and the next reload need as well.
         self._plan = BoundedSemaphore(1)
         counters.config_reloaded_s = time.time()
@@ -123,18 +126,31 @@ class Reloading:
         except Exception as error:
             self._journal.error("internal fault", **fault(error))
 
-    def reload(self) -> list[Change]:
+    def reload(self) -> Sequence[Change]:
         """Take the configuration as it is now; return what that has changed. Makes the greenlet wait.
 
         Raises:
             ValueError: Naming what is wrong with it. Nothing has changed then.
         """
+        if self._next is None:
+            self._next = gevent.spawn(self._in_turn)
+        changes, error = self._next.get()
+        if error is not None:
+            raise error
+        return changes
+
+    def _in_turn(self) -> tuple[Sequence[Change], Exception | None]:
         with self._one:
+            # Whoever asks from now on may mean files that are written while these are read.
+            self._next = None
             try:
-                changes = self._swap(None)
+                return self._take(), None
             except Exception as error:
                 self._refused(error)
-                raise
+                return (), error
+
+    def _take(self) -> Sequence[Change]:
+        changes = self._swap()
         self._counters.config_reloads["done"] += 1
         self._counters.is_config_current = True
         self._counters.config_reloaded_s = time.time()
@@ -152,8 +168,8 @@ class Reloading:
             hint = "all goes on by the configuration before it"
             self._journal.error("configuration refused", message=str(error), hint=hint)
 
-    def _swap(self, text: str | None) -> list[Change]:
-        prepared = self._prepared(text)
+    def _swap(self) -> Sequence[Change]:
+        prepared = self._prepared(None)
         changes = difference(self._relay.loaded, prepared.loaded)
         if keys := restart_keys(changes):
             raise ValueError(f"{', '.join(keys)}: only a start can take another value; nothing is changed")
