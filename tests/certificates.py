@@ -36,14 +36,15 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def issue(directory: Path, *, ends: datetime | None = None) -> Files:
+def issue(directory: Path, *, begins: datetime | None = None, ends: datetime | None = None) -> Files:
     """Write another certificate and its key into ``directory``, over those that may be there.
 
     Args:
         directory: Where to.
+        begins: When it does; trustme's own choice is the year 2000.
         ends: When it does; trustme's own choice is the year 3000.
     """
-    issued = authority().issue_cert(HOST, "127.0.0.1", "localhost", not_after=ends)
+    issued = authority().issue_cert(HOST, "127.0.0.1", "localhost", not_before=begins, not_after=ends)
     files = Files(directory / "chain.pem", directory / "key.pem")
     files.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     files.key.write_bytes(issued.private_key_pem.bytes())

@@ -59,10 +59,12 @@ def watched(files: Files) -> Iterator[Watched]:
 
 
 @pytest.mark.parametrize("ends", [SOON, LATER, datetime(2049, 12, 31, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)])
-def test_end_of_the_certificate_is_known(tmp_path: Path, ends: datetime) -> None:
-    files = issue(tmp_path, ends=ends)
+def test_begin_and_end_of_the_certificate_are_known(tmp_path: Path, ends: datetime) -> None:
+    files = issue(tmp_path, begins=NOW, ends=ends)
 
-    assert read_certificate(str(files.certificate), str(files.key)).expires_s == ends.timestamp()
+    read = read_certificate(str(files.certificate), str(files.key))
+
+    assert (read.begins_s, read.expires_s) == (NOW.timestamp(), ends.timestamp())
 
 
 def test_certificate_and_key_may_be_one_file(files: Files) -> None:

@@ -169,6 +169,11 @@ class RelayCollector(Collector):
     def _tls(self) -> Iterator[Metric]:
         counters = self._counters
         yield GaugeMetricFamily(
+            "roomcast_tls_certificate_start_timestamp_seconds",
+            "From when on the public door's certificate is valid, in seconds since the epoch; 0 without TLS.",
+            counters.tls_begins_s,
+        )
+        yield GaugeMetricFamily(
             "roomcast_tls_certificate_expiry_timestamp_seconds",
             "When the public door's certificate ends, in seconds since the epoch; 0 without TLS.",
             counters.tls_expires_s,

@@ -84,6 +84,7 @@ class TransportCounters:
         "refused_origins",
         "sent_bytes",
         "shadow_origins",
+        "tls_begins_s",
         "tls_expires_s",
         "tls_reloads",
         "tokens",
@@ -136,6 +137,7 @@ class TransportCounters:
         self.drain_end_s = 0.0
         self.canary = CanaryCounters()
         self.loop_lag = Histogram(_LOOP_LAG_BOUNDS_S)
+        self.tls_begins_s = 0.0
         self.tls_expires_s = 0.0
         self.tls_reloads = {"done": 0, "failed": 0}
         # The start counts as a configuration that was taken.

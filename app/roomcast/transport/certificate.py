@@ -40,8 +40,8 @@ _KEY = re.compile("-----BEGIN ([A-Z]+ )?PRIVATE KEY-----")
 # Tags of ASN.1: a certificate's version, which may be missing, and the older of
 # the two ways to write a time.
 _VERSION_TAG, _UTC_TIME_TAG = 0xA0, 0x17
-# Which fields: the validity among those behind the version, in it the end.
-_VALIDITY, _NOT_AFTER = 3, 1
+# Which field, among those behind the version.
+_VALIDITY = 3
 
 
 class CertificateError(ValueError):
@@ -57,8 +57,10 @@ class ReadCertificate:
     """What was read, ready to be served with."""
 
     context: ssl.SSLContext
+    begins_s: float
+    """From when on the first certificate of the chain is valid, in seconds since the epoch."""
     expires_s: float
-    """When the first certificate of the chain ends, in seconds since the epoch."""
+    """When it ends."""
     files: Fingerprint
     """The files as they were before they were read: what is replaced meanwhile is then found changed."""
 
@@ -92,7 +94,8 @@ def read_certificate(certificate: str, key: str) -> ReadCertificate:
         context.load_cert_chain(certificate, key, password=refuse)
     except OSError as error:
         raise CertificateError(_what_is_wrong(certificate, key, error)) from None
-    return ReadCertificate(context, _expiry_s(ssl.PEM_cert_to_DER_cert(first[0])), files)
+    begins_s, expires_s = _validity_s(ssl.PEM_cert_to_DER_cert(first[0]))
+    return ReadCertificate(context, begins_s, expires_s, files)
 
 
 def _text_of(setting: str, path: str) -> str:
@@ -110,12 +113,16 @@ def _what_is_wrong(certificate: str, key: str, error: OSError) -> str:
     return f"[tls] certificate and key: {certificate} and {key} cannot be used: {reason or 'a block is damaged'}"
 
 
-def _expiry_s(der: bytes) -> float:
-    """Return when a certificate ends (RFC 5280, 4.1), which the standard library tells of peers' only."""
+def _validity_s(der: bytes) -> tuple[float, float]:
+    """Return when a certificate begins and ends (RFC 5280, 4.1), which the standard library tells of peers' only."""
     [(_, certificate)] = _elements(der)
     (_, to_be_signed), *_ = _elements(certificate)
     fields = [value for tag, value in _elements(to_be_signed) if tag != _VERSION_TAG]
-    tag, value = list(_elements(fields[_VALIDITY]))[_NOT_AFTER]
+    begins, ends = _elements(fields[_VALIDITY])
+    return _time_s(*begins), _time_s(*ends)
+
+
+def _time_s(tag: int, value: bytes) -> float:
     form = "%y%m%d%H%M%SZ" if tag == _UTC_TIME_TAG else "%Y%m%d%H%M%SZ"
     return datetime.strptime(value.decode("ascii"), form).replace(tzinfo=UTC).timestamp()
 
@@ -199,7 +206,7 @@ class Certificate:
 
     def _use(self, read: ReadCertificate) -> None:
         self.context, self._seen = read.context, read.files
-        self._counters.tls_expires_s = read.expires_s
+        self._counters.tls_begins_s, self._counters.tls_expires_s = read.begins_s, read.expires_s
         if read.expires_s <= self._clock():
             self._journal.warning("certificate expired", expires=_day(read.expires_s), hint="no browser connects")
 
