@@ -43,7 +43,7 @@ def test_plan_says_who_would_be_hurt_and_exits_with_1(serve: Serve, tmp_path: Pa
     assert result.exit_code == 1
     assert "takes a restart: log.format; it would close all 2 members" in result.stdout
     assert "2 of 2 members would not be let in again: dialect: rfc6455 is not spoken here" in result.stdout
-    assert "limits.connections_max = 1 is below what is in use: 2" in result.stdout
+    assert "limits.connections_max = 1 is below what is in use: 2; newcomers would be refused" in result.stdout
 
 
 def test_plan_for_programs_is_the_answer_of_the_relay(serve: Serve, tmp_path: Path) -> None:

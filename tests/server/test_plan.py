@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.running import Relay, Serve, ask_admin
+from roomcast.server.plan import Exceeded, InUse, draw_up
+from roomcast.server.policies import build_policies
+from roomcast.settings.difference import Change
+from tests.running import Relay, Serve, ask_admin, settings
 from tests.tokens import SECRET, signer
-from tests.transport.rooms import LOBBY
+from tests.transport.rooms import LARGE, LOBBY, numbered, rooms, stall
 
 KEY = "0123456789abcdef0123456789abcdef"
 ADMIN = f'[admin]\napi_key = "{KEY}"\n'
@@ -91,6 +94,52 @@ def test_limits_below_what_is_in_use_are_named(serve: Serve) -> None:
         ("limits.rooms_max", 1, 2),
         ("rooms.rooms.members_max", 1, 2),
     ]
+
+
+def test_limit_that_is_only_reported_keeps_nobody_out(serve: Serve) -> None:
+    relay = serve(ADMIN)
+    relay.join()
+    relay.join()
+
+    said = plan(relay, ADMIN + '[limits]\nreport_only = ["members_max"]\n' + rooms(members_max=1))
+
+    assert said["below_use"] == []
+
+
+@pytest.mark.parametrize("overflow", ["close", "skip"])
+def test_laggards_who_would_be_too_far_behind_are_told_of_and_then_let_go(serve: Serve, overflow: str) -> None:
+    relay = serve(ADMIN + rooms())
+    ada = relay.join()
+    stall(relay, ada)
+    while (behind := relay.call(lambda: next(iter(relay.server.hub.rooms[LOBBY].laggards.by_lag()))[0])) < 5 * LARGE:
+        ada.say(numbered(0))
+    toml = ADMIN + rooms(message_max_bytes=LARGE, lag_max_bytes=3 * LARGE, history_max_bytes=LARGE, overflow=overflow)
+
+    [exceeded] = plan(relay, toml)["below_use"]
+    relay.reload(settings(toml))
+    ada.say(numbered(0))
+
+    assert (exceeded["key"], exceeded["effect"]) == ("rooms.rooms.lag_max_bytes", overflow)
+    assert exceeded["in_use"] >= behind
+    relay.until(lambda: relay.server.hub.rooms[LOBBY].log.size_bytes < 5 * LARGE)
+
+
+def test_total_that_becomes_automatic_is_the_share_that_it_would_be() -> None:
+    total = Change("limits.lag_total_max_bytes", "0", '"auto"')
+    held = InUse([], 0, 0, 0, 1 << 30, 0, 8.0)
+    configured = settings("")
+
+    [exceeded] = draw_up([total], configured, build_policies(configured), held).below_use
+
+    assert exceeded == Exceeded(total.key, 512 << 20, 1 << 30, "close")
+
+
+def test_total_that_stays_as_it_was_is_nobodys_fault() -> None:
+    configured = settings("[limits]\nlag_total_max_bytes = 2_000_000")
+
+    plan = draw_up([], configured, build_policies(configured), InUse([], 0, 0, 0, 1 << 30, 0, 8.0))
+
+    assert plan.below_use == []
 
 
 def test_keys_that_take_a_restart_are_named(serve: Serve) -> None:

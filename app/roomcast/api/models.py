@@ -332,6 +332,10 @@ class ExceededLimit(_Told):
     """As it would be."""
     in_use: int
     """What there is now."""
+    effect: Literal["refuse", "close", "skip", "forget"]
+    """What comes of it. ``refuse``: nobody is closed, and newcomers are refused until it is less. At once, ``close``:
+    those furthest behind are closed; ``skip``: they miss messages; ``forget``: the oldest that rooms keep is forgotten.
+    """
 
 
 class Planned(_Told):
@@ -348,7 +352,7 @@ class Planned(_Told):
     refused: list[RefusedMembers]
     """Who would not be let in again, by reason."""
     below_use: list[ExceededLimit]
-    """Limits below what is in use: nobody is closed, and newcomers are refused until it is less."""
+    """Limits below what is in use."""
 
 
 class EndingInfo(_Told):

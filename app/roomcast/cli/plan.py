@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -55,4 +55,12 @@ def _lines(said: Any) -> Iterator[str]:
         who = f"{one['members']} of {members} members"
         yield f"{who} would not be let in again: {one['outcome']}: {one['rule']}: {named}"
     for one in said["below_use"]:
-        yield f"{one['key']} = {one['limit']} is below what is in use: {one['in_use']}"
+        yield f"{one['key']} = {one['limit']} is below what is in use: {one['in_use']}; {_EFFECTS[one['effect']]}"
+
+
+_EFFECTS: Final = {
+    "refuse": "newcomers would be refused until it is less",
+    "close": "those furthest behind would be closed",
+    "skip": "those furthest behind would miss messages",
+    "forget": "the oldest that rooms keep would be forgotten",
+}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from roomcast.api import models
 from roomcast.api.configuration import told
 from roomcast.api.turns import Slices
 from roomcast.policies.grants import Grant
 from roomcast.server.files import connections_max
+from roomcast.server.memory import MemoryLimit, history_total_max_bytes, lag_total_max_bytes
 from roomcast.settings import Settings
 from roomcast.settings.difference import Change, restart_keys
 from roomcast.transport.admission import Admission, Outcome, Refusal, RoomTemplate
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 EXAMPLES_MAX = 5
 """How many of those are named who would be refused for one reason."""
+
+Effect = Literal["refuse", "close", "skip", "forget"]
 
 
 class Member(Protocol):
@@ -58,6 +61,8 @@ class InUse:
     history_bytes: int
     drain_s: float
     """How long a restart takes by the settings that hold: whoever is told to end goes by no others."""
+    memory: MemoryLimit | None = None
+    """What the process may take, where anything limits it: "auto" is a share of it."""
 
 
 @dataclass(slots=True)
@@ -73,11 +78,23 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """A limit that would lie below what is in use. Nobody is closed for that; newcomers are refused."""
+    """A limit that would lie below what is in use."""
 
     key: str
     limit: int
     in_use: int
+    effect: Effect = "refuse"
+    """What comes of it: newcomers are refused; or at once, those furthest behind are closed or skip
+    messages, or the oldest of what rooms keep is forgotten."""
+
+
+@dataclass(slots=True)
+class Crowd:
+    """What the fullest room of a template has."""
+
+    members: int = 0
+    behind_bytes: int = 0
+    """How far behind a member is that would be further behind than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +128,12 @@ def draw_up(
     """
     end_slice = end_slice or Slices().end
     refused: dict[tuple[Outcome, str], Refused] = {}
-    crowds: dict[str, int] = {}
+    crowds = {template.name: Crowd() for template in admission.templates}
     members = 0
     for member in in_use.members:
         members += 1
         _judge(member, admission, refused, crowds)
+        _measure_lag(member, admission, crowds)
         end_slice()
     return Plan(
         changes,
@@ -123,12 +141,12 @@ def draw_up(
         members,
         in_use.drain_s,
         sorted(refused.values(), key=lambda one: -one.members),
-        _below_use(settings, admission, in_use, crowds),
+        _below_use({change.key for change in changes}, settings, admission, in_use, crowds),
     )
 
 
 def _judge(
-    member: Member, admission: Admission, refused: dict[tuple[Outcome, str], Refused], crowds: dict[str, int]
+    member: Member, admission: Admission, refused: dict[tuple[Outcome, str], Refused], crowds: dict[str, Crowd]
 ) -> None:
     try:
         template = _admit(member, admission)
@@ -139,7 +157,19 @@ def _judge(
         if len(entry.examples) < EXAMPLES_MAX:
             entry.examples.append((member.id, member.visit.origin))
     else:
-        crowds[template.name] = max(crowds.get(template.name, 0), member.room.member_count)
+        crowd = crowds[template.name]
+        crowd.members = max(crowd.members, member.room.member_count)
+
+
+def _measure_lag(member: Member, admission: Admission, crowds: dict[str, Crowd]) -> None:
+    """Note one that would be too far behind: its room goes by the new rules, whether or not it could come again."""
+    room = member.room
+    template, behind = admission.template_of(room.name), room.laggards.behind(member)
+    if template is None or behind is None:
+        return
+    if behind.size_bytes > template.rules.after(room.rules).lag_max_bytes:
+        crowd = crowds[template.name]
+        crowd.behind_bytes = max(crowd.behind_bytes, behind.size_bytes)
 
 
 def _admit(member: Member, admission: Admission) -> RoomTemplate:
@@ -154,24 +184,34 @@ def _admit(member: Member, admission: Admission) -> RoomTemplate:
     return template
 
 
-def _below_use(settings: Settings, admission: Admission, in_use: InUse, crowds: dict[str, int]) -> list[Exceeded]:
-    limits = settings.limits
-    pairs = [
-        ("limits.connections_max", connections_max(limits.connections_max), in_use.connections),
-        ("limits.connections_per_address", limits.connections_per_address, in_use.of_one_address),
-        ("limits.rooms_max", limits.rooms_max, in_use.rooms),
+def _below_use(
+    changed: set[str], settings: Settings, admission: Admission, in_use: InUse, crowds: dict[str, Crowd]
+) -> list[Exceeded]:
+    limits, memory = settings.limits, in_use.memory
+    exceeded = [
+        Exceeded("limits.connections_max", connections_max(limits.connections_max), in_use.connections),
+        Exceeded("limits.connections_per_address", limits.connections_per_address, in_use.of_one_address),
+        Exceeded("limits.rooms_max", limits.rooms_max, in_use.rooms),
     ]
-    totals = (
-        ("limits.lag_total_max_bytes", limits.lag_total_max_bytes, in_use.lag_bytes),
-        ("limits.history_total_max_bytes", limits.history_total_max_bytes, in_use.history_bytes),
-    )
-    # "auto" is as much as it was.
-    pairs += [(key, limit, used) for key, limit, used in totals if limit != "auto"]
-    pairs += [
-        (f"rooms.{template.name}.members_max", template.rules.members_max, crowds.get(template.name, 0))
-        for template in admission.templates
+    # Who is beyond one that holds already is being seen to.
+    if "limits.lag_total_max_bytes" in changed:
+        lag_bytes = lag_total_max_bytes(limits.lag_total_max_bytes, memory)
+        exceeded.append(Exceeded("limits.lag_total_max_bytes", lag_bytes, in_use.lag_bytes, "close"))
+    if "limits.history_total_max_bytes" in changed:
+        history_bytes = history_total_max_bytes(limits.history_total_max_bytes, memory)
+        exceeded.append(Exceeded("limits.history_total_max_bytes", history_bytes, in_use.history_bytes, "forget"))
+    for template in admission.templates:
+        key, rules, crowd = f"rooms.{template.name}", template.rules, crowds[template.name]
+        exceeded += [
+            Exceeded(f"{key}.members_max", rules.members_max, crowd.members),
+            Exceeded(f"{key}.lag_max_bytes", rules.lag_max_bytes, crowd.behind_bytes, rules.overflow),
+        ]
+    # A limit that is only reported keeps nobody out.
+    return [
+        one
+        for one in exceeded
+        if 0 < one.limit < one.in_use and one.key.rpartition(".")[2] not in limits.report_only
     ]
-    return [Exceeded(key, limit, used) for key, limit, used in pairs if 0 < limit < used]
 
 
 def told_as(plan: Plan) -> models.Planned:
@@ -190,5 +230,8 @@ def told_as(plan: Plan) -> models.Planned:
             )
             for one in plan.refused
         ],
-        below_use=[models.ExceededLimit(key=one.key, limit=one.limit, in_use=one.in_use) for one in plan.below_use],
+        below_use=[
+            models.ExceededLimit(key=one.key, limit=one.limit, in_use=one.in_use, effect=one.effect)
+            for one in plan.below_use
+        ],
     )

@@ -238,6 +238,7 @@ class Server:
             self.hub.budget.held_bytes,
             self.hub.histories.held_bytes,
             self._settings.server.drain_s,
+            self._memory,
         )
 
     def _unchanged(self, text: str | None) -> Loaded:
