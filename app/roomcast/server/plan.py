@@ -14,6 +14,7 @@ from roomcast.api import models
 from roomcast.api.configuration import told
 from roomcast.api.turns import Slices
 from roomcast.policies.grants import Grant
+from roomcast.relay.member import Member as RoomMember
 from roomcast.server.files import connections_max
 from roomcast.server.memory import MemoryLimit, history_total_max_bytes, lag_total_max_bytes
 from roomcast.settings import Settings
@@ -30,8 +31,8 @@ EXAMPLES_MAX = 5
 Effect = Literal["refuse", "close", "skip", "forget"]
 
 
-class Member(Protocol):
-    """What is asked here of a member."""
+class Member(RoomMember, Protocol):
+    """What is asked here of a member, beside what its room asks."""
 
     visit: Visit
     grant: Grant | None
@@ -208,9 +209,7 @@ def _below_use(
         ]
     # A limit that is only reported keeps nobody out.
     return [
-        one
-        for one in exceeded
-        if 0 < one.limit < one.in_use and one.key.rpartition(".")[2] not in limits.report_only
+        one for one in exceeded if 0 < one.limit < one.in_use and one.key.rpartition(".")[2] not in limits.report_only
     ]
 
 
