@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from roomcast.logs import Journal
 from roomcast.server.plan import InUse
 from roomcast.server.reload import Prepared, Reloading
 from roomcast.settings import Loaded
+from roomcast.transport.websocket import WebSocketMember
 from tests.certificates import Files, issue, trusting
 from tests.idle import idle_counters
 from tests.processes import RelayProcess, command, relay_process
@@ -133,6 +136,18 @@ def test_pings_begin_and_end_as_the_settings_say(serve: Serve) -> None:
     relay.call(relay.server.reload)
 
     assert ada.read_frame() == (9, b"")
+
+
+def test_newcomers_are_probed_for_as_the_settings_say(serve: Serve) -> None:
+    relay = serve("[limits]\nping_interval_s = 25\npong_timeout_s = 9")
+    take(relay, "[limits]\nping_interval_s = 40\npong_timeout_s = 30")
+    relay.join_hixie76()
+
+    [member] = relay.server.keep_alive
+
+    assert isinstance(member, WebSocketMember)
+    told = [member._raw.getsockopt(socket.IPPROTO_TCP, name, 4) for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)]
+    assert [int.from_bytes(value, sys.byteorder) for value in told] == [40, 10]
 
 
 PINGS = {"ping_interval_s": 0.2, "pong_timeout_s": 0.0}

@@ -137,6 +137,28 @@ def test_probing_is_the_system_s_where_pings_are_off(closing: ExitStack) -> None
     assert probing(accepted(closing, SocketOptions(ping_interval_s=7))) == (7, interval_s, probes)
 
 
+def test_probing_changes_and_goes_back_to_the_system_s(closing: ExitStack) -> None:
+    listening = bind("127.0.0.1", 0, SocketOptions(ping_interval_s=7, pong_timeout_s=3))
+    _, acceptor = accepting(closing, listening)
+    with socket.socket() as untouched:
+        system = probing(untouched)
+
+    acceptor.change(ping_interval_s=30.5, pong_timeout_s=9)
+    changed = probing(listening)
+    acceptor.change(ping_interval_s=0, pong_timeout_s=0)
+
+    assert (changed, probing(listening)) == ((31, 3, 3), system)
+
+
+def test_door_that_is_closed_or_a_path_has_nothing_to_probe_with(closing: ExitStack, tmp_path: Path) -> None:
+    _, closed = accepting(closing, bind("127.0.0.1", 0))
+    _, of_path = accepting(closing, bind(f"unix:{tmp_path}/public.sock", 0))
+    closed.close()
+
+    for acceptor in (closed, of_path):
+        acceptor.change(ping_interval_s=30, pong_timeout_s=9)
+
+
 def probing(connection: _socket.socket) -> tuple[int, ...]:
     names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
     return tuple(connection.getsockopt(socket.IPPROTO_TCP, name) for name in names)

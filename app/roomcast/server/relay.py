@@ -216,6 +216,9 @@ class Server:
         self._terms = RoomTerms(settings, self.admission, self.hub)
         if self._certificate is not None and prepared.certificate is not None:
             self._certificate.change(settings.tls.certificate, settings.tls.key, prepared.certificate)
+        if self._acceptor is not None:
+            limits = settings.limits
+            self._acceptor.change(ping_interval_s=limits.ping_interval_s, pong_timeout_s=limits.pong_timeout_s)
         self._entry = self._build_entry()
         self.canary.change(self.forwarding, settings.admin.canary_interval_s)
         if self._verifier is not None and self._is_open:

@@ -31,6 +31,7 @@ _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 # The number that macOS gives it, under the name of TCP_KEEPALIVE.
 _TCP_KEEPIDLE = getattr(socket, "TCP_KEEPIDLE", 16)
+_PROBE_OPTIONS = (_TCP_KEEPIDLE, socket.TCP_KEEPCNT, socket.TCP_KEEPINTVL)
 # Probes that remain unanswered before a peer is given up: one may be lost.
 _PROBES = 3
 
@@ -110,16 +111,25 @@ def _set_options(listening: _socket.socket, options: SocketOptions) -> None:
     # hixie-76 has no ping: in a quiet room only this finds a peer that vanished,
     # and left to itself the system begins to look for it after two hours.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if options.ping_interval_s:
-        listening.setsockopt(socket.IPPROTO_TCP, _TCP_KEEPIDLE, _whole_seconds(options.ping_interval_s))
-    if options.pong_timeout_s:
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
-        between_s = _whole_seconds(options.pong_timeout_s / _PROBES)
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, between_s)
+    _set_probes(listening, options.ping_interval_s, options.pong_timeout_s)
     if options.send_buffer_bytes:
         listening.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, options.send_buffer_bytes)
     if options.receive_buffer_bytes:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.receive_buffer_bytes)
+
+
+def _set_probes(listening: _socket.socket, ping_interval_s: float, pong_timeout_s: float) -> None:
+    if ping_interval_s:
+        listening.setsockopt(socket.IPPROTO_TCP, _TCP_KEEPIDLE, _whole_seconds(ping_interval_s))
+    if pong_timeout_s:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _whole_seconds(pong_timeout_s / _PROBES))
+
+
+def _system_probes() -> dict[int, int]:
+    """Return how the system probes by itself."""
+    with socket.socket() as untouched:
+        return {name: untouched.getsockopt(socket.IPPROTO_TCP, name) for name in _PROBE_OPTIONS}
 
 
 def _whole_seconds(seconds: float) -> int:
@@ -180,6 +190,8 @@ class Acceptor:
         # TCP connections have inherited theirs. Those of a path inherit nothing.
         is_path = listening.family == socket.AF_UNIX
         self._send_buffer_bytes = options.send_buffer_bytes if is_path and options is not None else 0
+        # Read here, so that nothing can fail when they are needed: a change takes no descriptor.
+        self._system_probes = {} if is_path else _system_probes()
         self._watcher = watcher(listening.fileno(), READABLE)
         self._is_closed = False
 
@@ -187,6 +199,14 @@ class Acceptor:
         """Begin, or go on, to accept."""
         if not self._is_closed:
             self._watcher.start(self._accept)
+
+    def change(self, *, ping_interval_s: float, pong_timeout_s: float) -> None:
+        """Have the system probe by other times for those who come from now on."""
+        if self._is_closed or self._listening.family == socket.AF_UNIX:
+            return
+        for name, value in self._system_probes.items():
+            self._listening.setsockopt(socket.IPPROTO_TCP, name, value)
+        _set_probes(self._listening, ping_interval_s, pong_timeout_s)
 
     def close(self) -> None:
         """Stop for good, and close the listening socket."""
