@@ -161,6 +161,9 @@ def _defaults(panel: Json, kind: str) -> Json:
     defaults: Json = {"unit": panel.get("unit", "short"), "thresholds": _thresholds(panel)}
     if "no_value" in panel:
         defaults["noValue"] = panel["no_value"]
+    if "words" in panel:
+        words = {value: {"text": word} for value, word in panel["words"].items()}
+        defaults["mappings"] = [{"type": "value", "options": words}]
     if kind == "stat":
         return defaults | {"color": {"mode": "thresholds"}}
     return defaults | {"color": {"mode": "palette-classic"}, "custom": _drawing(panel)}
@@ -176,7 +179,9 @@ def _thresholds(panel: Json) -> Json:
 
 def _drawing(panel: Json) -> Json:
     is_stacked = panel.get("stack", False)
-    return {
+    # Grafana draws a limit only where its axis reaches so far by itself.
+    reach = {"axisSoftMin": 0, "axisSoftMax": panel["limit"] * 1.15} if panel.get("limit") else {}
+    return reach | {
         "drawStyle": "line",
         "lineWidth": 1,
         "fillOpacity": 25 if is_stacked else 5,

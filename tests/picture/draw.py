@@ -115,7 +115,8 @@ class _Page:
         defaults = panel["fieldConfig"]["defaults"]
         last = [(series, float(series["values"][-1][1])) for answer in answers for series in answer]
         value = last[-1][1] if last else math.nan
-        text = written(value, defaults["unit"]) if last else defaults.get("noValue", "No data")
+        words = {float(key): word["text"] for of in defaults.get("mappings", []) for key, word in of["options"].items()}
+        text = words.get(value, written(value, defaults["unit"])) if last else defaults.get("noValue", "No data")
         if last and panel["options"]["textMode"] == "name":
             text = ", ".join(_legend(panel["targets"][0], series) for series, _ in last)
         colour = _COLOURS[_step(defaults["thresholds"]["steps"], value)] if last else _PALE
@@ -128,7 +129,7 @@ class _Page:
             for series in answer
         ]
         lines = sorted(lines, key=lambda line: -max((abs(v) for v in line[1] if not math.isnan(v)), default=0))
-        axes = self._axes(x + 62, y + 32, width - 78, height - 76)
+        axes = self._axes(x + 62, y + 32, width - 88, height - 76)
         times = [STEP_S * number for number in range(len(lines[0][1]))] if lines else []
         custom = panel["fieldConfig"]["defaults"]["custom"]
         if custom["stacking"]["mode"] == "normal" and lines:
@@ -166,17 +167,13 @@ class _Page:
         self._mark(axes)
 
     def _mark(self, axes: Axes) -> None:
-        """Draw the annotations: when a relay started and drained, and when an alert rang."""
+        """Draw the annotations, the first of them above the others: a start is a new configuration, too."""
         start_s = self._recording["start_s"]
-        drains = [time_s for series in self._recording["annotations"]["Drains"] for time_s, _ in series["values"]]
-        alerts = [series["values"][0][0] for series in self._recording["annotations"]["Alerts"]]
-        starts = {
-            float(value) / 1000 for series in self._recording["annotations"]["Starts"] for _, value in series["values"]
-        }
-        for colour, moments in (("orange", drains[:1]), ("red", alerts), ("blue", starts)):
-            for moment in moments:
+        for of in reversed(self._annotations):
+            for moment in _moments(of, self._recording["annotations"][of["name"]]):
                 if moment > start_s:
-                    axes.axvline(moment - start_s, color=_COLOURS[colour], linewidth=0.9, linestyle=(0, (2, 2)))
+                    colour = _COLOURS[of["iconColor"]]
+                    axes.axvline(moment - start_s, color=colour, linewidth=0.9, linestyle=(0, (2, 2)))
 
     def _legends(self, lines: list[tuple[str, list[float]]], x: float, y: float, width: float) -> None:
         right = x + width
@@ -187,6 +184,13 @@ class _Page:
             self._write(x, y, "━", color=colour, fontsize=8)
             self._write(x + 13, y, legend, fontsize=7)
             x += 5.2 * len(legend) + 26
+
+
+def _moments(annotation: Json, answer: list[Json]) -> set[float]:
+    """Return when an annotation is marked: the times that are its values, or when each of its series begins."""
+    if annotation["useValueForTime"]:
+        return {float(value) / 1000 for series in answer for _, value in series["values"]}
+    return {float(series["values"][0][0]) for series in answer}
 
 
 def _ticks(unit: str, highest: float) -> Locator:

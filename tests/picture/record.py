@@ -95,7 +95,7 @@ class _Relays:
 
     def _start(self, *assignments: str) -> RelayProcess:
         self._relay = self._running.enter_context(
-            relay_process("admin.canary_interval_s=5", *assignments, config=self._config)
+            relay_process("admin.canary_interval_s=1", *assignments, config=self._config)
         )
         # A log that nobody reads is full before long.
         Thread(target=deque, args=[self._relay.lines, 0], daemon=True).start()
@@ -106,6 +106,10 @@ class _Relays:
         self._relay.send_signal(signal.SIGTERM)
         self._relay.process.wait()
         self._start(f"server.port={self.public[1]}", f"admin.port={self.private[1]}")
+
+    async def reload(self) -> None:
+        """Have the relay read its configuration again."""
+        self._relay.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         self._running.close()
@@ -135,6 +139,7 @@ def _events(crowd: Crowd, relays: _Relays) -> list[tuple[float, Coroutine[Any, A
         (150, crowd.flood(8, "/rooms/lobby")),
         (165, crowd.ask(120, 6, "/private/board", Authorization="Bearer none")),
         (200, asyncio.to_thread(relays.restart)),
+        (250, relays.reload()),
     ]
 
 
