@@ -388,6 +388,23 @@ def test_hangup_signal_with_a_file_that_is_wrong_names_the_place_the_value_and_t
         assert ask(process.address, get("/")).headers["content-type"].startswith("text/plain")
 
 
+def test_file_that_is_missing_for_a_moment_is_no_configuration_of_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("config/roomcast.toml")
+    path.parent.mkdir()
+    with relay_process() as process:
+        path.write_text(GOOD)
+        process.send_signal(signal.SIGHUP)
+        process.wait_for("configuration reloaded")
+
+        path.unlink()
+        process.send_signal(signal.SIGHUP)
+
+        assert process.wait_for("configuration refused")["message"].startswith(f"{path}: cannot be read")
+
+
 def test_command_line_keeps_the_last_word(tmp_path: Path) -> None:
     path = tmp_path / "roomcast.toml"
     with process_with(path, "", "server.demo=false") as process:

@@ -108,6 +108,15 @@ def test_file_in_the_current_folder_is_found() -> None:
     assert loaded.sources["server.port"] == "config/roomcast.toml line 2"
 
 
+def test_file_that_was_found_is_the_one_that_is_read_again() -> None:
+    path = write(Path("config/roomcast.toml"), "[server]\nport = 1\n")
+    loaded = load()
+    path.unlink()
+
+    with pytest.raises(SettingsError, match=r"config/roomcast\.toml: cannot be read"):
+        loaded.given.load()
+
+
 def test_without_any_file_the_defaults_hold() -> None:
     loaded = load()
 

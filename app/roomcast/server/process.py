@@ -37,9 +37,11 @@ def serve(loaded: Loaded, *, is_dev: bool) -> int:
     raise_file_limit()
     reap_orphans()
     journal = open_journal(sys.stdout, level=log.level, form=log.format, is_dev=is_dev)
-    server = Server(
-        settings, journal, line_for(sys.stderr, log.format, is_dev=is_dev), loaded=loaded, again=loaded.given.load
-    )
+
+    def again(text: str | None) -> Loaded:
+        return server.loaded.given.load(text)
+
+    server = Server(settings, journal, line_for(sys.stderr, log.format, is_dev=is_dev), loaded=loaded, again=again)
     supervision = Supervision(
         os.environ,
         server.counters,

@@ -61,24 +61,25 @@ class Given:
         Raises:
             SettingsError: With every problem found, each with its place.
         """
+        given = self if text is not None else replace(self, file=_find_file(self.file))
         layers = [
-            *self._files(text),
+            *given._files(text),
             read_secrets(self.secrets),
             *_read_credentials(),
             read_environment(),
             read_overrides(self.overrides),
         ]
-        loaded = _trace(_check(layers), layers, self)
+        loaded = _trace(_check(layers), layers, given)
         if self.is_dev:
             _check_loopback(loaded)
         return loaded
 
     def _files(self, text: str | None) -> list[Layer]:
-        if text is None:
-            path = _find_file(self.file)
-            files = [read_file(path)] if path else []
-        else:
+        files = []
+        if text is not None:
             files = [read_text(text, NEW_FILE)]
+        elif self.file is not None:
+            files = [read_file(self.file)]
         return [*files, *([_beside_own_rooms(read_file(_dev_file()), files)] if self.is_dev else [])]
 
 
@@ -92,7 +93,8 @@ class Loaded:
     secrets: frozenset[str] = frozenset()
     """The keys whose values must not be shown."""
     given: Given = Given()
-    """By which it is read again."""
+    """By which it is read again: from the same file, if there was one. Where that is missing then, as while an
+    editor saves it, to look on would find another, or none, and that is a configuration of defaults."""
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield each key, the value that holds, as TOML writes it, and where it came from; secrets hidden."""
