@@ -50,6 +50,7 @@ SERVED: Configuration = {
     "limits": {"messages_per_s": 0, "bytes_per_s": 0},
     "room": _ROOM,
 }
+SERVED_OVER_TLS: Configuration = {**SERVED, "tls": {}}
 SERVED_DEFLATED: Configuration = {**SERVED, "deflate": {"enabled": True}}
 SKIPPING: Configuration = {**SERVED, "room": {**_ROOM, "overflow": "skip"}}
 
@@ -245,6 +246,13 @@ FIGURES = (
         "-m 5000 -P 0 -W 0",
         SERVED,
         Bound("handshake_cpu_us", "roomcast", 200),
+    ),
+    # 1,100 newcomers a second on one core, as deploy/README.md has it.
+    Figure(
+        "tls-handshake",
+        "server CPU per accepted handshake over TLS, all policies on",
+        (Entry("roomcast", "roomcast", "-m 2000 -P 0 -W 0", SERVED_OVER_TLS, is_tls=True),),
+        (Bound("handshake_cpu_us", "roomcast", 1000),),
     ),
     Figure(
         "one-stalled",
