@@ -192,6 +192,16 @@ def test_record_forgets_addresses_of_which_it_may_name_less_from_now_on(serve: S
     assert [ending.address for ending in record.find("origin", "https://app.example", 9)] == ["127.0.0.0/24"]
 
 
+def test_what_is_warned_of_at_start_is_when_a_reload_brings_it(serve: Serve) -> None:
+    relay = serve()
+
+    take(relay, '[origins]\nallow = ["*"]\n[limits]\nreport_only = ["members_max"]')
+
+    assert relay.diary.wait_for("any origin", level="warning")
+    assert relay.diary.wait_for("limits are only reported", limits=["members_max"])
+    assert relay.records("any proxy") == []
+
+
 def test_reload_is_counted(serve: Serve) -> None:
     relay = serve()
     assert relay.metric("roomcast_config_last_reload_successful") == 1

@@ -83,14 +83,7 @@ def _announce(server: Server, journal: Journal, settings: Settings) -> None:
         private=_socket_path(private),
         metrics=f"{_base('http', private)}/metrics",
     )
-    if any(template.origins.is_open for template in server.admission.templates):
-        journal.warning("any origin", hint='"*" lets every page in the world into your rooms, as its visitor')
-    if settings.limits.report_only:
-        journal.warning("limits are only reported", limits=list(settings.limits.report_only))
-    if server.forwarding.proxies.is_anyone_trusted:
-        journal.warning(
-            "any proxy", hint="trusted_proxies holds every address, so every client may say which is its own"
-        )
+    server.warn()
 
 
 def _socket_path(address: tuple[str, int] | str) -> str:

@@ -228,6 +228,19 @@ class Server:
                 verifier.give_way(self._verifier)
             # It waits for its own end.
             gevent.spawn(verifier.stop)
+        self.warn()
+
+    def warn(self) -> None:
+        """Log what of its configuration may be meant otherwise: at start, and whenever another one is taken."""
+        settings, journal = self._settings, self._journal
+        if any(template.origins.is_open for template in self.admission.templates):
+            journal.warning("any origin", hint='"*" lets every page in the world into your rooms, as its visitor')
+        if settings.limits.report_only:
+            journal.warning("limits are only reported", limits=list(settings.limits.report_only))
+        if self.forwarding.proxies.is_anyone_trusted:
+            journal.warning(
+                "any proxy", hint="trusted_proxies holds every address, so every client may say which is its own"
+            )
 
     def in_use(self) -> InUse:
         """Return what is in use now."""
