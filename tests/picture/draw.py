@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import Locator, MaxNLocator, MultipleLocator
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
+from tests.picture.panels import KEYWORD, places
 from tests.picture.record import STEP_S, Recording
 from tests.picture.units import written
 
@@ -47,7 +48,7 @@ _LEGEND_MAX: Final = 6
 
 
 def draw(dashboard: Json, recording: Recording, file: Path) -> None:
-    """Write a picture of the dashboard, over the time of the recording, in 256 colours."""
+    """Write a picture of the dashboard, over the time of the recording, in 256 colours; it knows its panels."""
     matplotlib.use("Agg")
     cells = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
     size = (_COLUMNS * _COLUMN_PX / _DPI, (cells * _CELL_PX + _TITLE_PX) / _DPI)
@@ -57,8 +58,10 @@ def draw(dashboard: Json, recording: Recording, file: Path) -> None:
     for panel in dashboard["panels"]:
         page.panel(panel)
     figure.savefig(file)
+    panels = PngImagePlugin.PngInfo()
+    panels.add_text(KEYWORD, places(dashboard))
     with Image.open(file) as picture:
-        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True, pnginfo=panels)
 
 
 class _Page:
