@@ -1,5 +1,7 @@
 """What all rooms keep together, and who forgets first."""
 
+from dataclasses import replace
+
 import pytest
 
 from roomcast.relay.history import DUE_AT_ONCE, ROOM_BYTES, SLACK_S, Histories
@@ -177,5 +179,52 @@ def test_rooms_that_had_to_forget_are_not_remembered_until_their_time_comes() ->
     assert histories.due(0.0) == []
 
     assert [entry[2] for entry in histories._due] == rooms[:1]
-    assert histories._awaited == set(rooms[:1])
+    assert list(histories._awaited) == rooms[:1]
     assert histories.due(AGE_S + SLACK_S) == rooms[:1]
+
+
+def test_room_whose_messages_may_be_less_old_from_now_on_is_looked_after_sooner(histories: Histories) -> None:
+    room = Shelf(histories)
+    room.keep(10)
+
+    room.rules = replace(room.rules, history_max_age_s=AGE_S / 2)
+    histories.reconsider(room)
+
+    assert histories.due(AGE_S / 2 + SLACK_S - 0.001) == []
+    assert histories.due(AGE_S / 2 + SLACK_S) == [room]
+
+
+def test_room_whose_rules_changed_often_is_looked_after_once_and_leaves_nothing_behind(histories: Histories) -> None:
+    room = Shelf(histories)
+    room.keep(10)
+    for age_s in range(1000, 0, -1):
+        room.rules = replace(room.rules, history_max_age_s=age_s / 1000)
+        histories.reconsider(room)
+        histories.due(0.0)
+
+    assert len(histories._due) < 100
+    room.kept_bytes = 0
+    assert histories.due(1_000.0) == [room]
+    assert histories.due(2_000.0) == []
+    assert histories._due == []
+
+
+def test_room_that_keeps_nothing_is_not_awaited_for_its_rules(histories: Histories) -> None:
+    room = Shelf(histories)
+    room.keep(10)
+    room.keep(0)
+    room.log = Log()
+
+    histories.reconsider(room)
+
+    assert len(histories._due) == 1
+
+
+def test_thousands_that_are_too_many_forget_a_few_at_a_time() -> None:
+    histories = Histories()
+    for _ in range(DUE_AT_ONCE + 2):
+        Shelf(histories).keep(10)
+    histories.limit_bytes = ROOM_BYTES + 10
+
+    assert len(histories.relieve()) == DUE_AT_ONCE
+    assert len(histories.relieve()) == 1

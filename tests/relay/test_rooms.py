@@ -77,6 +77,70 @@ def test_room_with_members_stays_when_all_that_it_keeps_has_grown_too_old(relay:
     assert (list(relay.hub.rooms), len(room.log)) == (["/rooms/a"], 0)
 
 
+def changed(relay: Relay, **rules: Any) -> None:
+    """Let all rooms go by other rules."""
+    new = RoomRules(**(KEEPS | rules))
+    relay.hub.change_rules(lambda _: new)
+    relay.loop.run_dry()
+
+
+def test_quiet_room_forgets_at_once_what_may_be_kept_no_more(relay: Relay) -> None:
+    room, _ = relay.join("/rooms/a", **KEEPS)
+    for payload in (b"one", b"two", b"three"):
+        relay.flush(room, payload)
+    relay.loop.now_s += 10.0
+    relay.flush(room, b"four")
+
+    changed(relay, history_messages=3)
+    fewer = len(room.log)
+    changed(relay, history_max_age_s=5.0)
+
+    assert (fewer, len(room.log)) == (3, 1)
+
+
+def test_quiet_room_forgets_in_time_what_may_be_kept_for_less_long(relay: Relay) -> None:
+    desert(relay, "/rooms/a")
+    desert(relay, "/rooms/b")
+
+    changed(relay, history_max_age_s=5.0)
+    before = list(relay.hub.rooms)
+    relay.loop.now_s += 5.0 + SLACK_S + 0.1
+    relay.hub.look()
+
+    assert (before, list(relay.hub.rooms)) == (["/rooms/a", "/rooms/b"], [])
+
+
+def test_room_without_members_goes_when_its_new_rules_leave_nothing(relay: Relay) -> None:
+    desert(relay, "/rooms/a")
+    relay.loop.now_s += 10.0
+
+    changed(relay, history_max_age_s=5.0)
+
+    assert (dict(relay.hub.rooms), relay.hub.histories.held_bytes) == ({}, 0)
+
+
+def test_rooms_without_members_keep_their_order_when_rules_change() -> None:
+    relay = Relay(rooms_max=2)
+    desert(relay, "/rooms/a")
+    desert(relay, "/rooms/b")
+    start(relay, "/rooms/a", Wish(1))
+
+    changed(relay)
+    relay.join("/rooms/c")
+
+    assert set(relay.hub.rooms) == {"/rooms/a", "/rooms/c"}
+
+
+def test_quiet_rooms_forget_what_is_too_much_from_now_on(relay: Relay) -> None:
+    desert(relay, "/rooms/a")
+    desert(relay, "/rooms/b")
+    relay.hub.histories.limit_bytes = relay.hub.histories.held_bytes - 1
+
+    relay.hub.look()
+
+    assert list(relay.hub.rooms) == ["/rooms/b"]
+
+
 def test_room_that_was_left_first_goes_where_another_is_to_be_opened() -> None:
     relay = Relay(rooms_max=2)
     desert(relay, "/rooms/a")

@@ -62,10 +62,10 @@ class Histories:
         """How often a room had to forget all it kept, because together they kept too much."""
         # By room, the one that has been silent for longest first.
         self._held: dict[Keeper, int] = {}
-        # When the oldest message of a room falls due: of each room once, at most, and
-        # maybe for a message that it has forgotten since.
+        # When the oldest message of a room falls due, maybe one that it has forgotten since. Of each
+        # room the time counts that it is awaited for: any other is what it was before its rules changed.
         self._due: list[tuple[float, int, Keeper]] = []
-        self._awaited: set[Keeper] = set()
+        self._awaited: dict[Keeper, float] = {}
         self._tie = count()
 
     def __len__(self) -> int:
@@ -90,11 +90,14 @@ class Histories:
             self._held[room] = held_bytes + ROOM_BYTES
 
     def relieve(self) -> list[Keeper]:
-        """Let the rooms forget that have been silent for longest, while more is kept than may be; return these."""
+        """Let the rooms forget that have been silent for longest, while more is kept than may be; return these.
+
+        They are a few, the others the next time: after a change of the limit they may be thousands.
+        """
         rooms: list[Keeper] = []
         flushing = 0
         # Each of them once at most: what was not sent to anybody yet, none can forget.
-        for _ in range(len(self._held)):
+        for _ in range(min(len(self._held), DUE_AT_ONCE)):
             if not self.limit_bytes or self.held_bytes <= self.limit_bytes:
                 break
             # Not a list of them all: where memory is short this is asked after each pass, and takes one.
@@ -112,8 +115,10 @@ class Histories:
         self._forget_strays()
         rooms: list[Keeper] = []
         while self._due and self._due[0][0] <= now_s and len(rooms) < DUE_AT_ONCE:
-            room = heappop(self._due)[2]
-            self._awaited.discard(room)
+            due_s, _, room = heappop(self._due)
+            if self._awaited.get(room) != due_s:
+                continue
+            del self._awaited[room]
             if room in self._held:
                 room.age(now_s)
                 rooms.append(room)
@@ -123,15 +128,26 @@ class Histories:
                 self._await(room, now_s)
         return rooms
 
+    def reconsider(self, room: Keeper) -> None:
+        """Look after a room by the rules that it has now, if that is sooner than by those that it had."""
+        if room in self._held and (due_s := self._due_s(room)) < self._awaited[room]:
+            self._await_at(room, due_s)
+
     def _await(self, room: Keeper, now_s: float = 0.0) -> None:
         if room not in self._awaited:
-            self._awaited.add(room)
-            due_s = max(room.log.oldest_s + room.rules.history_max_age_s, now_s) + SLACK_S
-            heappush(self._due, (due_s, next(self._tie), room))
+            self._await_at(room, max(self._due_s(room), now_s + SLACK_S))
+
+    def _await_at(self, room: Keeper, due_s: float) -> None:
+        self._awaited[room] = due_s
+        heappush(self._due, (due_s, next(self._tie), room))
+
+    def _due_s(self, room: Keeper) -> float:
+        return room.log.oldest_s + room.rules.history_max_age_s + SLACK_S
 
     def _forget_strays(self) -> None:
         """Await no room that keeps nothing any more until its time comes: that may be hours."""
         if len(self._due) > 2 * len(self._held) + _STRAYS_MAX:
-            self._due = [entry for entry in self._due if entry[2] in self._held]
-            self._awaited = {entry[2] for entry in self._due}
+            awaited = {room: due_s for room, due_s in self._awaited.items() if room in self._held}
+            self._due = [entry for entry in self._due if awaited.get(entry[2]) == entry[0]]
+            self._awaited = awaited
             heapify(self._due)

@@ -113,6 +113,7 @@ class Hub:
     def _change_rules(self, room: Room, rules_of: Callable[[str], RoomRules | None]) -> None:
         if (rules := rules_of(room.name)) is not None:
             room.rules = rules.after(room.rules)
+            self.rooms.reconsider(room)
 
     # --- members
 

@@ -152,15 +152,29 @@ class Rooms(dict[str, Room]):
         if room.presence is not None:
             self._announcer.last_words(room.presence)
 
+    def reconsider(self, room: Room) -> None:
+        """Have a room forget what it keeps no more by its rules, which have changed; a quiet one would go on as it was.
+
+        It may be gone by now.
+        """
+        if room.histories is None:
+            return
+        room.age(self._clock())
+        room.histories.reconsider(room)
+        if not room.keeps_something:
+            self.settle(room)
+
     def look(self) -> bool:
-        """Forget what has grown too old, in some rooms. About once a second.
+        """Forget what has grown too old, and what is too much, in some rooms. About once a second.
 
         Returns:
             Whether there may be more of them.
         """
-        rooms = self._histories.due(self._clock())
-        self._settle_those(rooms)
-        return len(rooms) >= DUE_AT_ONCE
+        aged = self._histories.due(self._clock())
+        self._settle_those(aged)
+        relieved = self._histories.relieve()
+        self._settle_those(relieved)
+        return max(len(aged), len(relieved)) >= DUE_AT_ONCE
 
     def relieve(self) -> None:
         """Forget what those rooms keep that have been silent for longest, if all keep too much."""
