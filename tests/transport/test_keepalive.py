@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import gevent
 import pytest
+from gevent.hub import get_hub
 
 from roomcast.relay.reasons import Reason
 from roomcast.transport.keepalive import LiveMember
@@ -104,16 +105,17 @@ def test_clockwork_goes_on_however_often_it_is_told_to_go_by_the_same_times(serv
     relay = serve("[limits]\nping_interval_s = 10\npong_timeout_s = 10")
     member = relay.join()
 
-    def reload_again_and_again() -> None:
-        while True:
-            relay.server.keep_alive.change(ping_interval_s=10, pong_timeout_s=10, write_timeout_s=30)
-            gevent.sleep(0.01)
+    def reload_again_and_again() -> Any:
+        storm = get_hub().loop.timer(0.0, 0.01)
+        times = {"ping_interval_s": 10, "pong_timeout_s": 10, "write_timeout_s": 30}
+        storm.start(lambda: relay.server.keep_alive.change(**times))
+        return storm
 
-    storm = relay.call(lambda: gevent.spawn(reload_again_and_again))
+    storm = relay.call(reload_again_and_again)
     try:
         next_ping(member)
     finally:
-        relay.call(lambda: storm.kill(block=False))
+        relay.call(storm.close)
 
 
 def test_laggard_is_not_pinged_and_lives_by_taking_what_it_is_owed(serve: Serve) -> None:
