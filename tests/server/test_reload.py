@@ -252,7 +252,7 @@ class Unchanging:
         self.loaded = prepared.loaded
 
     def in_use(self) -> InUse:
-        raise NotImplementedError
+        raise AssertionError("nobody plans here")
 
 
 def test_who_asks_while_files_are_read_has_them_read_once_more() -> None:
