@@ -98,6 +98,19 @@ def test_quiet_room_forgets_at_once_what_may_be_kept_no_more(relay: Relay) -> No
     assert (fewer, len(room.log)) == (3, 1)
 
 
+def test_laggard_of_a_quiet_room_is_let_go_that_is_further_behind_than_it_may_be(relay: Relay) -> None:
+    room, slow = relay.join("/rooms/a", capacity=1)
+    for payload in (b"x" * 5_000, b"y" * 5_000):
+        relay.flush(room, payload)
+    relay.hub.sweep(room, slow)
+    before = room.member_count
+
+    changed(relay, history_messages=0, lag_max_bytes=5_000)
+    relay.hub.sweep(room, slow)
+
+    assert (before, room.member_count) == (1, 0)
+
+
 def test_quiet_room_forgets_in_time_what_may_be_kept_for_less_long(relay: Relay) -> None:
     desert(relay, "/rooms/a")
     desert(relay, "/rooms/b")

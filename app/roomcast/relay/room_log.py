@@ -91,6 +91,13 @@ class RoomLog:
             self._forgotten = max(self._forgotten, self.log.before(now_s - self.rules.history_max_age_s))
             self._note(self.histories.correct, now_s)
 
+    def obey(self, now_s: float) -> None:
+        """Forget what the rules, which have changed, let it keep no more: for laggards, or for those who come later."""
+        if self.histories is None:
+            self._trim()
+        else:
+            self.age(now_s)
+
     def forget_history(self) -> None:
         """Forget what was said so far. Laggards get what they are owed, and nobody else anything of it."""
         self._forgotten = self.log.head

@@ -157,12 +157,11 @@ class Rooms(dict[str, Room]):
 
         It may be gone by now.
         """
-        if room.histories is None:
-            return
-        room.age(self._clock())
-        room.histories.reconsider(room)
-        if not room.keeps_something:
-            self.settle(room)
+        room.obey(self._clock())
+        if room.histories is not None:
+            room.histories.reconsider(room)
+            if not room.keeps_something:
+                self.settle(room)
 
     def look(self) -> bool:
         """Forget what has grown too old, and what is too much, in some rooms. About once a second.
