@@ -119,6 +119,7 @@ def test_full_address_finds_what_was_truncated(serve: Serve) -> None:
     [told] = Caller(relay).get("why", of="127.0.0.9").json["endings"]
 
     assert told["address"] == "127.0.0.0/24"
+    assert Caller(relay).get("why", of=told["address"]).json["endings"][0]["id"] == told["id"]
 
 
 def test_no_address_is_found_where_none_is_kept(serve: Serve) -> None:

@@ -97,7 +97,8 @@ class WhyQuery(_Given):
 
     of: Annotated[str, Field(min_length=1, max_length=255, examples=["k7c2m9qa.41", "203.0.113.9"])]
     """A connection's id, as its close reason has it, its ``welcome``, or the header ``Roomcast-Id`` of a refusal; or an
-    IP address, with all of its network where the log truncates them; or else an origin, however it is spelled."""
+    IP address, with all of its network where the log truncates them, or such a network; or else an
+    origin, however it is spelled."""
     limit: Limit = LIMIT
     """How many at most."""
 

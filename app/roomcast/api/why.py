@@ -74,7 +74,9 @@ class Why:
         try:
             address = ip_address(query.of)
         except ValueError:
-            return self._record.find("origin", _as_kept(query.of), query.limit)
+            # A network, as it is told where addresses are truncated.
+            found = self._record.find("address", query.of, query.limit)
+            return found or self._record.find("origin", _as_kept(query.of), query.limit)
         # A door of both families is told of IPv4 in IPv6, and the record has it plain.
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
