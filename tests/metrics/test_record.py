@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomcast.metrics.record import Ending, Record
+from roomcast.metrics.record import AT_ONCE, Ending, Record
 
 Kind = Literal["refused", "closed"]
 
@@ -85,6 +85,20 @@ def test_old_endings_are_forgotten_everywhere() -> None:
 
     assert (numbers(record.find("address", "a", 9)), numbers(record.find("origin", "o", 9))) == ([2], [2])
     assert record.find("id", "k7c2m9qa.1", 9) == []
+
+
+def test_flood_that_has_grown_old_is_forgotten_in_turns_and_told_by_nobody_meanwhile() -> None:
+    record = Record(4 * AT_ONCE, 60)
+    for number in range(AT_ONCE + 1):
+        record.add(ending(number, at_s=0.0, address="a"))
+    record.add(ending(9999, at_s=30.0, address="a"))
+
+    there_is_more = record.forget_old(61.0)
+    left = len(record)
+    told = numbers(record.find("address", "a", 9, 61.0))
+
+    assert (there_is_more, left, told) == (True, 2, [9999])
+    assert (record.forget_old(61.0), len(record)) == (False, 1)
 
 
 def test_record_of_none_remembers_nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roomcast.metrics.record import TEXT_MAX_CHARS, Ending, Record
+from roomcast.metrics.record import AT_ONCE, TEXT_MAX_CHARS, Ending, Record
 from roomcast.transport.recorder import Recorder
 from tests.running import Relay, Serve
 from tests.wire import get
@@ -70,3 +70,17 @@ def test_old_endings_are_forgotten_while_nothing_new_comes() -> None:
     recorder.forget_old()
     assert len(record) == 0
     recorder.stop()
+
+
+def test_flood_that_has_grown_old_is_forgotten_to_its_end(serve: Serve) -> None:
+    relay = serve()
+    recorder = relay.server._membership.recorder
+
+    def flood() -> None:
+        for number in range(2 * AT_ONCE + 1):
+            recorder.record.add(Ending(id=f"a.{number}", kind="closed", at_s=-1e9, reason="gone", code=None, age_s=0.0))
+        recorder.forget_old()
+
+    relay.call(flood)
+
+    relay.until(lambda: len(recorder.record) == 0)

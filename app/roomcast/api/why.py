@@ -61,26 +61,25 @@ class Why:
         self._guard.require(request, Scope.READ)
         query = intake.query(request, WhyQuery)
         now_s = self._clock()
-        self._record.forget_old(now_s)
-        endings = [self._info(ending, now_s) for ending in self._find(query)]
+        endings = [self._info(ending, now_s) for ending in self._find(query, now_s)]
         say(
             response,
             Endings(endings=endings, connected=self._connected(query, now_s), max_age_s=self._record.max_age_s),
         )
 
-    def _find(self, query: WhyQuery) -> list[Ending]:
+    def _find(self, query: WhyQuery, now_s: float) -> list[Ending]:
         if _CONNECTION_ID.fullmatch(query.of):
-            return self._record.find("id", query.of, query.limit)
+            return self._record.find("id", query.of, query.limit, now_s)
         try:
             address = ip_address(query.of)
         except ValueError:
             # A network, as it is told where addresses are truncated.
-            found = self._record.find("address", query.of, query.limit)
-            return found or self._record.find("origin", _as_kept(query.of), query.limit)
+            found = self._record.find("address", query.of, query.limit, now_s)
+            return found or self._record.find("origin", _as_kept(query.of), query.limit, now_s)
         # A door of both families is told of IPv4 in IPv6, and the record has it plain.
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        return self._record.find("address", self._kept(str(address)), query.limit)
+        return self._record.find("address", self._kept(str(address)), query.limit, now_s)
 
     def _kept(self, address: str) -> str:
         """Return an address as the record has it."""

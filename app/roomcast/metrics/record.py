@@ -15,12 +15,14 @@ What is too old is forgotten, by ``forget_old``, whether or not anything new has
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from math import inf
 from typing import Final, Literal
 
 from roomcast.relay.member import Behind
 
+AT_ONCE: Final = 500
+"""How many are forgotten in one turn: about 2 ms."""
 TEXT_MAX_CHARS: Final = 255
 """Longer paths, origins and messages are cut. A room's name has 255 bytes at most."""
 
@@ -140,12 +142,13 @@ class _Half:
         if ending.origin is not None:
             _take_out(self._by_origin, ending.origin, ending.id)
 
-    def forget_before(self, at_s: float) -> None:
-        while self._by_id:
-            oldest = next(iter(self._by_id.values()))
-            if oldest.at_s >= at_s:
-                break
-            self._forget(oldest)
+    def forget_before(self, at_s: float, count: int) -> bool:
+        """Forget so many at most that ended before; return whether there may be more."""
+        for ending in list(islice(self._by_id.values(), count)):
+            if ending.at_s >= at_s:
+                return False
+            self._forget(ending)
+        return bool(self._by_id)
 
     def resize(self, entries_max: int) -> None:
         self._entries_max = entries_max
@@ -174,7 +177,8 @@ class Record:
     def __init__(self, entries_max: int, max_age_s: float) -> None:
         self.max_age_s = max_age_s
         """For how long."""
-        self._halves = {"refused": _Half(entries_max // 2), "closed": _Half(entries_max - entries_max // 2)}
+        self._entries_max = entries_max
+        self.forget_all()
 
     def __len__(self) -> int:
         return sum([len(half) for half in self._halves.values()])
@@ -186,24 +190,37 @@ class Record:
     def limit(self, entries_max: int, max_age_s: float) -> None:
         """Hold to other bounds from now on; what is beyond them is forgotten, the age of the rest at the next look."""
         self.max_age_s = max_age_s
+        self._entries_max = entries_max
         self._halves["refused"].resize(entries_max // 2)
         self._halves["closed"].resize(entries_max - entries_max // 2)
 
     def forget_all(self) -> None:
         """Forget whatever there is."""
-        self.forget_old(inf)
+        entries_max = self._entries_max
+        self._halves = {"refused": _Half(entries_max // 2), "closed": _Half(entries_max - entries_max // 2)}
 
-    def forget_old(self, now_s: float) -> None:
-        """Forget what is older than it may be."""
-        for half in self._halves.values():
-            half.forget_before(now_s - self.max_age_s)
+    def forget_old(self, now_s: float) -> bool:
+        """Forget some of what is older than it may be: of a flood, all falls due at once.
 
-    def find(self, by: Literal["id", "address", "origin"], wanted: str, count: int) -> list[Ending]:
-        """Return the newest endings of an id, an address (as it is kept) or an origin, at most ``count``."""
+        Returns:
+            Whether there may be more.
+        """
+        since_s = now_s - self.max_age_s
+        # One half after the other: the second when the first has none left.
+        return any(half.forget_before(since_s, AT_ONCE) for half in self._halves.values())
+
+    def find(
+        self, by: Literal["id", "address", "origin"], wanted: str, count: int, now_s: float = -inf
+    ) -> list[Ending]:
+        """Return the newest endings of an id, an address (as it is kept) or an origin, at most ``count``.
+
+        None that is older now than it may be, though it be not forgotten yet.
+        """
+        since_s = now_s - self.max_age_s
         found: list[Ending] = []
         for half in self._halves.values():
             of = {"id": half.of_id, "address": half.of_address, "origin": half.of_origin}[by]
-            found += islice(of(wanted), count)
+            found += takewhile(lambda ending: ending.at_s >= since_s, islice(of(wanted), count))
         return sorted(found, key=lambda ending: ending.at_s, reverse=True)[:count]
 
 

@@ -13,6 +13,7 @@ from gevent.hub import get_hub
 from roomcast.metrics.record import TEXT_MAX_CHARS, Ending, Record
 from roomcast.policies.origins import spelled
 from roomcast.relay.reasons import Reason
+from roomcast.transport.loop import after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,8 +93,9 @@ class Recorder:
         self._timer.close()
 
     def forget_old(self) -> None:
-        """Forget what is too old."""
-        self.record.forget_old(self._clock())
+        """Forget what is too old: some now, the others in the turns to come."""
+        if self.record.forget_old(self._clock()):
+            after(0.0, self.forget_old)
 
     def closed(self, member: Ended, address: str, reason: Reason, parted: Parted) -> None:
         """Remember how a member ended."""
