@@ -106,6 +106,18 @@ def test_limit_that_is_only_reported_keeps_nobody_out(serve: Serve) -> None:
     assert said["below_use"] == []
 
 
+def test_proxies_are_those_that_there_would_be(serve: Serve) -> None:
+    relay = serve(ADMIN + '[server]\ntrusted_proxies = ["127.0.0.1"]')
+    for _ in range(2):
+        relay.join(LOBBY, "X-Forwarded-For: 203.0.113.9")
+    limited = ADMIN + "[limits]\nconnections_per_address = 1\n[server]\ntrusted_proxies = "
+
+    [exceeded] = plan(relay, limited + '["127.0.0.1"]')["below_use"]
+    below_use = plan(relay, limited + '["127.0.0.1", "203.0.113.9"]')["below_use"]
+
+    assert (exceeded["key"], below_use) == ("limits.connections_per_address", [])
+
+
 @pytest.mark.parametrize("overflow", ["close", "skip"])
 def test_laggards_who_would_be_too_far_behind_are_told_of_and_then_let_go(serve: Serve, overflow: str) -> None:
     relay = serve(ADMIN + rooms())

@@ -19,6 +19,7 @@ from gevent.event import Event
 from gevent.hub import get_hub
 
 from roomcast.logs import Journal
+from roomcast.policies.forwarded import Forwarding
 from roomcast.server.plan import InUse
 from roomcast.server.reload import Prepared, Reloading
 from roomcast.settings import Loaded
@@ -251,7 +252,7 @@ class Unchanging:
     def change(self, prepared: Prepared) -> None:
         self.loaded = prepared.loaded
 
-    def in_use(self) -> InUse:
+    def in_use(self, forwarding: Forwarding) -> InUse:
         raise AssertionError("nobody plans here")
 
 

@@ -240,9 +240,10 @@ class AddressCounts:
         self._limit = limit
         self._is_proxy = is_proxy
 
-    def most(self) -> int:
-        """Return how many the address has that has the most, of those that are under a limit."""
-        counted = (count for group, count in self._counts.items() if not self._is_proxy(group.partition("/")[0]))
+    def most(self, is_proxy: Callable[[str], bool] | None = None) -> int:
+        """Return how many the address has that has the most, of those that are under a limit: if need be, by others."""
+        is_proxy = is_proxy or self._is_proxy
+        counted = (count for group, count in self._counts.items() if not is_proxy(group.partition("/")[0]))
         return max(counted, default=0)
 
     def admit(self, address: str) -> bool:

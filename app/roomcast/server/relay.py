@@ -13,6 +13,7 @@ from roomcast.api.door import PrivateDoor
 from roomcast.api.watchdog import Watchdog
 from roomcast.logs import Journal, Processor, fault
 from roomcast.metrics import TransportCounters
+from roomcast.policies.forwarded import Forwarding
 from roomcast.policies.revocations import Revocations
 from roomcast.protocol import event_stream
 from roomcast.protocol.handshake import Dialect
@@ -242,14 +243,15 @@ class Server:
                 "any proxy", hint="trusted_proxies holds every address, so every client may say which is its own"
             )
 
-    def in_use(self) -> InUse:
-        """Return what is in use now."""
+    def in_use(self, forwarding: Forwarding | None = None) -> InUse:
+        """Return what is in use now. See ``reload.Changeable``."""
+        is_proxy = (forwarding or self.forwarding).proxies.trusts
         aside, places = self.hub.rooms.aside, self._membership.places
         return InUse(
             # A member that is no room's of theirs is our own.
             (member for member in self.keep_alive if member.room.name not in aside),
             places.connections,
-            places.most_of_one_address(),
+            places.most_of_one_address(is_proxy),
             len(self.hub.rooms),
             self.hub.budget.held_bytes,
             self.hub.histories.held_bytes,

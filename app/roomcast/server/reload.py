@@ -85,8 +85,8 @@ class Changeable(Protocol):
     def change(self, prepared: Prepared) -> None:
         """Go by another from now on, without a switch of greenlets. Reads nothing, and never fails."""
 
-    def in_use(self) -> InUse:
-        """Return what is in use now."""
+    def in_use(self, forwarding: Forwarding) -> InUse:
+        """Return what is in use now, where these are the proxies."""
 
 
 class Reloading:
@@ -185,7 +185,8 @@ class Reloading:
         with self._plan:
             prepared = self._prepared(text)
         changes = difference(self._relay.loaded, prepared.loaded)
-        return told_as(draw_up(changes, prepared.loaded.settings, prepared.admission, self._relay.in_use()))
+        in_use = self._relay.in_use(prepared.forwarding)
+        return told_as(draw_up(changes, prepared.loaded.settings, prepared.admission, in_use))
 
     def _prepared(self, text: str | None) -> Prepared:
         return in_thread(lambda: prepare(self._again(text)))

@@ -58,9 +58,9 @@ class Places:
         self._connections_of.change(connections_per_address, is_proxy)
         self._handshakes_of.change(handshakes_per_address, is_proxy)
 
-    def most_of_one_address(self) -> int:
-        """Return how many connections the address has that has the most."""
-        return self._connections_of.most()
+    def most_of_one_address(self, is_proxy: Callable[[str], bool]) -> int:
+        """Return how many connections the address has that has the most, beside those of proxies."""
+        return self._connections_of.most(is_proxy)
 
     def claim(self, address: str) -> Refusal | None:
         """Take both places for a newcomer, or say why there is none. Undone by ``end_handshake`` and ``release``."""
