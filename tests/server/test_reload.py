@@ -193,6 +193,21 @@ def test_record_forgets_addresses_of_which_it_may_name_less_from_now_on(serve: S
     assert [ending.address for ending in record.find("origin", "https://app.example", 9)] == ["127.0.0.0/24"]
 
 
+def test_handshake_across_a_reload_ends_with_as_much_of_its_address_as_may_be_named_then(serve: Serve) -> None:
+    relay = serve()
+
+    with connect(relay.address) as wire:
+        wire.send(get(LOBBY, PAGE)[:-1])
+        relay.until(lambda: relay.server.in_use().connections == 1)
+        take(relay, '[log]\naddresses = "none"')
+        wire.send(b"\n")
+        assert wire.read_answer().status == 403
+
+    record = relay.server.counters.record
+    assert [ending.address for ending in record.find("origin", "https://app.example", 9)] == [""]
+    assert relay.diary.wait_for("refused", level="warning")["address"] == ""
+
+
 def test_what_is_warned_of_at_start_is_when_a_reload_brings_it(serve: Serve) -> None:
     relay = serve()
 

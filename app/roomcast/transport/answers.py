@@ -45,8 +45,8 @@ class Answers:
     def __init__(self, membership: Membership) -> None:
         self._counters = membership.counters
         self._journal = membership.journal
-        self._address_for_logs = membership.address_for_logs
         self._clock = membership.clock
+        # A reload may change how much of an address may be named, and handshakes of before it go on behind it.
         self._membership = membership
         # By template: each may have a shadow of its own.
         self._shadows: defaultdict[str, Occasion] = defaultdict(Occasion)
@@ -65,7 +65,7 @@ class Answers:
         """Say no, and to whom: count it, log it, and send it where the visitor can still understand it."""
         connection_id = self._membership.next_id()
         self.count(visitor, refusal.outcome, refusal.limit)
-        address = self._address_for_logs(visitor.address)
+        address = self._membership.address_for_logs(visitor.address)
         self._membership.recorder.refused(connection_id, visitor, address, request, refusal)
         if refusal.outcome is Outcome.ORIGIN:
             self._counters.refused_origins.add(_spelled_origin(request) or "none")
@@ -97,7 +97,7 @@ class Answers:
             path=request.path,
             origin=_spelled_origin(request),
             rule=rule,
-            address=self._address_for_logs(visitor.address),
+            address=self._membership.address_for_logs(visitor.address),
         )
 
     def report_shadow(self, request: Request, admitted: Admitted) -> None:
