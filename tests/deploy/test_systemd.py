@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from roomcast.server.supervision import AFTER_DRAIN_S
+from roomcast.policies.schedule import ENDING_S
 from roomcast.settings import Settings
 from roomcast.settings.keys import NAMES
 from tests.processes import command_line
@@ -75,7 +75,7 @@ def test_service_is_started_with_options_that_there_are() -> None:
 
 
 def test_service_has_the_patience_that_a_drain_takes() -> None:
-    assert float(value_of("TimeoutStopSec")) >= Settings().server.drain_s + AFTER_DRAIN_S
+    assert float(value_of("TimeoutStopSec")) >= Settings().server.drain_s + ENDING_S
 
 
 @pytest.mark.parametrize("text", [SERVICE, (SYSTEMD / "README.md").read_text("utf-8")], ids=["unit", "page"])

@@ -12,6 +12,13 @@ from roomcast.cli.asking import PRIVATE_DOOR, KeyFileOption, UrlOption, ask_or_e
 from roomcast.cli.escaping import printable
 from roomcast.cli.output import MISUSE, NO, YES, end
 
+_EFFECTS: Final = {
+    "refuse": "newcomers would be refused until it is less",
+    "close": "those furthest behind would be closed",
+    "skip": "those furthest behind would miss messages",
+    "forget": "the oldest that rooms keep would be forgotten",
+}
+
 
 def plan(
     file: Annotated[Path, typer.Argument(metavar="NEW.toml", help="The configuration file to be judged.")],
@@ -56,11 +63,3 @@ def _lines(said: Any) -> Iterator[str]:
         yield f"{who} would not be let in again: {one['outcome']}: {one['rule']}: {named}"
     for one in said["below_use"]:
         yield f"{one['key']} = {one['limit']} is below what is in use: {one['in_use']}; {_EFFECTS[one['effect']]}"
-
-
-_EFFECTS: Final = {
-    "refuse": "newcomers would be refused until it is less",
-    "close": "those furthest behind would be closed",
-    "skip": "those furthest behind would miss messages",
-    "forget": "the oldest that rooms keep would be forgotten",
-}

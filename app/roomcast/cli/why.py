@@ -42,6 +42,9 @@ WHAT_TO_DO: Final[Mapping[Reason, str]] = {
 }
 """What an operator can do about each close, by its reason. Of refusals the relay says it itself."""
 
+# In a line, before what of it is told in the answer.
+_PLACES: Final = (("in", "room"), ("by", "dialect"), ("from", "address"), ("of", "origin"))
+
 
 def why(
     whom: Annotated[
@@ -104,9 +107,6 @@ def _where(ending: Any) -> str:
     parts = [f"limit {ending['limit']}"] if ending["limit"] else []
     parts += [f"{word} {ending[name]}" for word, name in _PLACES if ending[name]]
     return "".join(f", {part}" for part in parts)
-
-
-_PLACES: Final = (("in", "room"), ("by", "dialect"), ("from", "address"), ("of", "origin"))
 
 
 def _behind(one: Any) -> str:

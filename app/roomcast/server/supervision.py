@@ -13,12 +13,11 @@ from typing import Final
 from gevent.hub import get_hub
 
 from roomcast.metrics import TransportCounters
+from roomcast.policies.schedule import ENDING_S
 from roomcast.server.notify import Notifier
 
 STATUS_EVERY_S: Final = 10.0
 """How often it is said how many are there, where no watchdog wants to hear more often."""
-AFTER_DRAIN_S: Final = 1.5
-"""How long the end may take behind the drain, as every supervisor is told."""
 _USEC: Final = 1_000_000
 # A manager counts microseconds in 64 bits. What has more digits is none that it said, and may be no number of ours.
 _USEC_DIGITS: Final = 20
@@ -78,7 +77,7 @@ class Supervision:
 
     def ask_to_stop(self) -> None:
         """Ask it to stop, and say that it does, and for how long the manager should have patience."""
-        patience_s = self._drain_s() + AFTER_DRAIN_S
+        patience_s = self._drain_s() + ENDING_S
         self._notifier.tell(STOPPING=1, EXTEND_TIMEOUT_USEC=int(patience_s * _USEC), STATUS="stopping")
         self._ask_to_stop()
 
