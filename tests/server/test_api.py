@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from roomcast.api.keys import KeyFileError
-from roomcast.server import check_api
+from roomcast.server import prepare
 from roomcast.server.api import is_loopback
+from roomcast.settings import Loaded
 from tests.api.calls import KEY, TAKES_TOKENS, TEXT, WITH_KEY, Caller, shown
 from tests.processes import relay_process
 from tests.running import Serve, settings
@@ -95,7 +96,7 @@ def test_page_of_another_origin_publishes_nothing(serve: Serve) -> None:
 )
 def test_what_cannot_be_built_is_said_before_there_is_a_relay(toml: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        check_api(settings(toml))
+        prepare(Loaded(settings(toml)))
 
 
 def test_relay_without_its_keys_does_not_start(serve: Serve) -> None:

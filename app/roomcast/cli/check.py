@@ -9,16 +9,12 @@ from roomcast.cli.output import end, stdout
 
 def check(config: ConfigOption = None, is_dev: DevOption = False, assignments: SetOption = None) -> None:
     """Check the configuration; print the values that hold and where each came from."""
-    from roomcast.server import build_forwarding, build_policies, check_api, read_certificate, read_token_keys
+    from roomcast.server import prepare
 
     loaded = load_or_end(config, is_dev, assignments)
     try:
-        build_policies(loaded.settings)
-        build_forwarding(loaded.settings)
-        read_token_keys(loaded.settings)
-        check_api(loaded.settings)
-        if (tls := loaded.settings.tls).certificate:
-            read_certificate(tls.certificate, tls.key)
+        # What a reload would refuse, and by the same road.
+        prepare(loaded)
     except ValueError as error:
         end(str(error))
     table = Table("key", "value", "from", box=None, pad_edge=False)

@@ -5,14 +5,12 @@ that is its own; nothing below this package knows where a value came from, what
 time it is or how the process is told to stop.
 """
 
-from roomcast.server.api import check_api
 from roomcast.server.doors import DoorError
 from roomcast.server.policies import Explanation, build_forwarding, build_policies, explain
 from roomcast.server.process import serve
 from roomcast.server.relay import Server
-from roomcast.server.token_keys import read_token_keys
+from roomcast.server.reload import prepare
 from roomcast.server.tokens import make_token
-from roomcast.transport.certificate import read_certificate
 
 __all__ = [
     "DoorError",
@@ -20,10 +18,8 @@ __all__ = [
     "Server",
     "build_forwarding",
     "build_policies",
-    "check_api",
     "explain",
     "make_token",
-    "read_certificate",
-    "read_token_keys",
+    "prepare",
     "serve",
 ]

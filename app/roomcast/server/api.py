@@ -60,16 +60,6 @@ class RoomTerms:
         return self._terms[template.name] if template else None
 
 
-def check_api(settings: Settings) -> None:
-    """Find out whether the API could be built of these settings.
-
-    Raises:
-        ValueError: If not, naming the value and the rule it breaks.
-    """
-    build_keyring(settings)
-    PrivateHosts(settings.admin.hosts)
-
-
 def is_loopback(address: tuple[str, int] | str) -> bool:
     """Return whether a door at this address is reached from its own machine only; the path of a socket is."""
     return isinstance(address, str) or ip_address(address[0]).is_loopback
