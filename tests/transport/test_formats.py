@@ -125,6 +125,22 @@ def test_members_who_agreed_to_one_window_share_a_format(counters: TransportCoun
     assert formats.find(Dialect.RFC6455, named).may_inflate
 
 
+def test_settings_that_come_back_find_their_format_and_others_have_their_own(counters: TransportCounters) -> None:
+    agreement = Agreement(window_bits=9)
+    formats = Formats(counters, Deflation(level=1, min_bytes=1))
+    first = formats.find(Dialect.RFC6455, agreement, is_json=True)
+
+    formats.change(Deflation(level=1, min_bytes=2))
+    second = formats.find(Dialect.RFC6455, agreement, is_json=True)
+    made = len(counters.formats)
+    formats.change(None)
+    formats.change(Deflation(level=1, min_bytes=1))
+
+    assert second is not first
+    assert formats.find(Dialect.RFC6455, agreement, is_json=True) is first
+    assert len(counters.formats) == made
+
+
 def test_format_is_made_when_somebody_asks_for_it(counters: TransportCounters) -> None:
     formats = Formats(counters, AS_SET)
     assert len(counters.formats) == 2

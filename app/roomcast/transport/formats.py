@@ -197,15 +197,15 @@ class Formats:
             Dialect.RFC6455: Rfc6455Format(counters),
             Dialect.HIXIE76: Hixie76Format(counters),
         }
-        self._deflated: dict[int, DeflateFormat] = {}
+        # By window and settings. Each has sent something, which counts for as long as the process runs: so they
+        # stay, and settings that come back by a reload find theirs.
+        self._deflated: dict[tuple[int, Deflation], DeflateFormat] = {}
         self._json: dict[DialectFormat, JsonFormat] = {}
         self._events: SseFormat | None = None
 
     def change(self, deflation: Deflation | None) -> None:
         """Compress newcomers' messages in another way. Who is there goes on with what was agreed on."""
-        if deflation != self._deflation:
-            self._deflation = deflation
-            self._deflated.clear()
+        self._deflation = deflation
 
     def events(self, epoch: str) -> SseFormat:
         """Return the format of event streams, whose positions are under this epoch."""
@@ -236,7 +236,7 @@ class Formats:
     def _find(self, dialect: Dialect, agreement: Agreement | None) -> DialectFormat:
         if agreement is None or self._deflation is None:
             return self._plain[dialect]
-        bits = agreement.window_bits
-        if bits not in self._deflated:
-            self._deflated[bits] = DeflateFormat(bits, self._deflation, self._counters)
-        return self._deflated[bits]
+        wanted = agreement.window_bits, self._deflation
+        if wanted not in self._deflated:
+            self._deflated[wanted] = DeflateFormat(*wanted, self._counters)
+        return self._deflated[wanted]
