@@ -116,10 +116,25 @@ def test_smaller_record_keeps_the_newest() -> None:
         record.add(ending(number, at_s=number, address="a"))
 
     record.limit(4, 5.0)
+    record.forget_old(9.0)
     assert numbers(record.find("address", "a", 9)) == [9, 8]
 
     record.forget_old(13.5)
     assert numbers(record.find("address", "a", 9)) == [9]
+
+
+def test_much_smaller_record_forgets_in_turns_and_meanwhile_grows_no_more() -> None:
+    record = Record(4 * AT_ONCE, 60)
+    for number in range(AT_ONCE + 2):
+        record.add(ending(number, address="a"))
+
+    record.limit(2, 60)
+    record.add(ending(9999, address="a"))
+    assert len(record) == AT_ONCE + 2
+
+    assert (record.forget_old(0.0), len(record)) == (True, 2)
+    assert (record.forget_old(0.0), len(record)) == (False, 1)
+    assert numbers(record.find("address", "a", 9)) == [9999]
 
 
 @given(

@@ -84,3 +84,19 @@ def test_flood_that_has_grown_old_is_forgotten_to_its_end(serve: Serve) -> None:
     relay.call(flood)
 
     relay.until(lambda: len(recorder.record) == 0)
+
+
+def test_record_that_shrinks_does_so_at_once_and_to_its_end(serve: Serve) -> None:
+    relay = serve()
+    recorder = relay.server._membership.recorder
+
+    def flood_and_shrink() -> int:
+        for number in range(2 * AT_ONCE):
+            recorder.record.add(Ending(id=f"a.{number}", kind="closed", at_s=1e9, reason="gone", code=None, age_s=0.0))
+        recorder.limit(2, 60)
+        return len(recorder.record)
+
+    # In the turn of a reload no more than in any other.
+    assert relay.call(flood_and_shrink) == AT_ONCE
+
+    relay.until(lambda: len(recorder.record) == 1)

@@ -110,7 +110,8 @@ class _Half:
     """The newest endings of one kind."""
 
     def __init__(self, entries_max: int) -> None:
-        self._entries_max = entries_max
+        self.entries_max = entries_max
+        """With less than there are, the oldest are forgotten with the old."""
         # Ordered by age; an OrderedDict finds its first in one step, where a dict steps over all that were deleted.
         self._by_id: OrderedDict[str, Ending] = OrderedDict()
         self._by_address: dict[str, OrderedDict[str, Ending]] = {}
@@ -121,9 +122,9 @@ class _Half:
         return len(self._by_id)
 
     def add(self, ending: Ending) -> None:
-        if not self._entries_max:
+        if not self.entries_max:
             return
-        if len(self._by_id) >= self._entries_max:
+        if len(self._by_id) >= self.entries_max:
             self._forget(self._dispensable())
         self._by_id[ending.id] = ending
         self._by_address.setdefault(ending.address, OrderedDict())[ending.id] = ending
@@ -143,17 +144,12 @@ class _Half:
             _take_out(self._by_origin, ending.origin, ending.id)
 
     def forget_before(self, at_s: float, count: int) -> bool:
-        """Forget so many at most that ended before; return whether there may be more."""
+        """Forget so many at most that ended before, or are too many; return whether there may be more."""
         for ending in list(islice(self._by_id.values(), count)):
-            if ending.at_s >= at_s:
+            if ending.at_s >= at_s and len(self._by_id) <= self.entries_max:
                 return False
             self._forget(ending)
         return bool(self._by_id)
-
-    def resize(self, entries_max: int) -> None:
-        self._entries_max = entries_max
-        while len(self._by_id) > entries_max:
-            self._forget(next(iter(self._by_id.values())))
 
     def of_id(self, wanted: str) -> Iterator[Ending]:
         if wanted in self._by_id:
@@ -188,11 +184,11 @@ class Record:
         self._halves[ending.kind].add(ending)
 
     def limit(self, entries_max: int, max_age_s: float) -> None:
-        """Hold to other bounds from now on; what is beyond them is forgotten, the age of the rest at the next look."""
+        """Hold to other bounds from now on; what is beyond them is forgotten by ``forget_old``."""
         self.max_age_s = max_age_s
         self._entries_max = entries_max
-        self._halves["refused"].resize(entries_max // 2)
-        self._halves["closed"].resize(entries_max - entries_max // 2)
+        self._halves["refused"].entries_max = entries_max // 2
+        self._halves["closed"].entries_max = entries_max - entries_max // 2
 
     def forget_all(self) -> None:
         """Forget whatever there is."""
@@ -200,7 +196,7 @@ class Record:
         self._halves = {"refused": _Half(entries_max // 2), "closed": _Half(entries_max - entries_max // 2)}
 
     def forget_old(self, now_s: float) -> bool:
-        """Forget some of what is older than it may be: of a flood, all falls due at once.
+        """Forget some of what is older than it may be, or more: of a flood, all falls due at once.
 
         Returns:
             Whether there may be more.

@@ -74,7 +74,7 @@ def change_membership(membership: Membership, settings: Settings, forwarding: Fo
     """Let what all members share go by these settings from now on, and no more by those before."""
     limits, counters = settings.limits, membership.counters
     counters.connections_limit = connections_max(limits.connections_max)
-    counters.record.limit(settings.admin.record_entries, settings.admin.record_max_age_s)
+    membership.recorder.limit(settings.admin.record_entries, settings.admin.record_max_age_s)
     if settings.log.addresses != before.log.addresses:
         # It names more of them than it may from now on, or cannot find them by what it is asked for.
         counters.record.forget_all()

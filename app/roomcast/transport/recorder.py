@@ -92,8 +92,13 @@ class Recorder:
         self._timer.stop()
         self._timer.close()
 
+    def limit(self, entries_max: int, max_age_s: float) -> None:
+        """Remember no more than this from now on: as a reload asks for it."""
+        self.record.limit(entries_max, max_age_s)
+        self.forget_old()
+
     def forget_old(self) -> None:
-        """Forget what is too old: some now, the others in the turns to come."""
+        """Forget what is too old, or too much: some now, the others in the turns to come."""
         if self.record.forget_old(self._clock()):
             after(0.0, self.forget_old)
 
