@@ -76,6 +76,26 @@ def test_flood_from_one_address_makes_room_for_itself_only() -> None:
     assert len(record) == 10
 
 
+def test_addresses_that_have_equally_many_make_room_in_turn() -> None:
+    record = Record(12, 60)
+    for number in range(6):
+        record.add(ending(number, address="ab"[number % 2]))
+
+    record.add(ending(6, address="c"))
+    record.add(ending(7, address="c"))
+
+    assert [len(record.find("address", address, 9)) for address in "abc"] == [2, 2, 2]
+
+
+def test_of_an_address_whose_endings_are_forgotten_nothing_is_left() -> None:
+    record = Record(4, 60)
+
+    for number in range(100):
+        record.add(ending(number, address=str(number)))
+
+    assert len(record._halves["closed"]._shares._counts) == 2
+
+
 def test_old_endings_are_forgotten_everywhere() -> None:
     record = Record(10, 60)
     record.add(ending(1, at_s=0.0, address="a", origin="o"))

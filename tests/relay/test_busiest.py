@@ -47,6 +47,15 @@ def test_first_moment_counts_as_a_second() -> None:
     assert told.after(0.001) == ([("a", 10.0)], 0.0)
 
 
+def test_silence_before_the_first_message_counts() -> None:
+    told = Told()
+    told.now_s += 5
+
+    told.say(a=10)
+
+    assert told.after(0) == ([("a", 2.0)], 0.0)
+
+
 def test_window_that_is_over_counts_until_the_next_one_is() -> None:
     told = Told()
     told.say(a=20)

@@ -59,6 +59,17 @@ def test_flood_writes_twice_a_second_of_lines_and_then_so_many_each_second() -> 
     assert flood.counters.logs_sampled["refused"] == 170
 
 
+def test_flood_is_told_of_once_and_costs_one_timer() -> None:
+    flood = Flood(10)
+
+    flood.written("refused", 1000)
+    flood.written("joined", 1000)
+    assert len(flood.calls) == 1
+    flood.wait(TELL_EVERY_S)
+
+    assert [(record["of"], record["lines"]) for record in flood.journal.told] == [("refused", 980), ("joined", 980)]
+
+
 def test_events_have_a_rate_each() -> None:
     flood = Flood(10)
     flood.written("refused", 100)
