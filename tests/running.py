@@ -258,6 +258,8 @@ class Serve(Protocol):
 @pytest.fixture
 def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
     """Start a relay with these settings; it must be clean at the end, and is stopped then."""
+    # The test's own thread may want its loop in the middle of the test, whose descriptors are no relay's.
+    get_hub()
     descriptors = open_descriptors()
     relays: list[Relay] = []
     is_tls = getattr(request, "param", None) == TLS
