@@ -46,6 +46,30 @@ def test_plan_says_who_would_be_hurt_and_exits_with_1(serve: Serve, tmp_path: Pa
     assert "limits.connections_max = 1 is below what is in use: 2; newcomers would be refused" in result.stdout
 
 
+@pytest.mark.parametrize(
+    "harm",
+    ['[log]\nformat = "json"', '[server]\nprotocols = ["hixie76"]', "[limits]\nconnections_max = 1"],
+    ids=["restart", "refused", "below use"],
+)
+def test_each_harm_by_itself_is_one(serve: Serve, tmp_path: Path, harm: str) -> None:
+    relay = serve(ADMIN)
+    relay.join()
+    relay.join()
+
+    assert run("plan", written(tmp_path, ADMIN + harm), "--url", url(relay)).exit_code == 1
+
+
+def test_members_who_would_be_refused_are_named_with_their_origins(serve: Serve, tmp_path: Path) -> None:
+    relay = serve(ADMIN + '[origins]\nallow = ["https://app.example"]')
+    relay.join("/rooms/lobby", "Origin: https://app.example")
+    relay.join()
+    epoch = relay.call(lambda: relay.server.hub.epoch)
+
+    result = run("plan", written(tmp_path, ADMIN + '[server]\nprotocols = ["hixie76"]'), "--url", url(relay))
+
+    assert result.stdout.endswith(f": {epoch}.1 (https://app.example), {epoch}.2 (no origin)\n")
+
+
 def test_plan_for_programs_is_the_answer_of_the_relay(serve: Serve, tmp_path: Path) -> None:
     result = run("plan", written(tmp_path, ADMIN), "--url", url(serve(ADMIN)), "--json")
 

@@ -146,6 +146,18 @@ def test_total_that_becomes_automatic_is_the_share_that_it_would_be() -> None:
     assert exceeded == Exceeded(total.key, 512 << 20, 1 << 30, "close")
 
 
+def test_total_below_what_rooms_keep_has_the_oldest_forgotten() -> None:
+    total = Change("limits.history_total_max_bytes", '"auto"', "2000000")
+    configured = settings("[limits]\nhistory_total_max_bytes = 2_000_000")
+
+    def below_use(history_bytes: int) -> list[Exceeded]:
+        held = InUse([], 0, 0, 0, 0, history_bytes, 8.0)
+        return list(draw_up([total], configured, build_policies(configured), held).below_use)
+
+    assert below_use(2_000_000) == []
+    assert below_use(2_000_001) == [Exceeded(total.key, 2_000_000, 2_000_001, "forget")]
+
+
 def test_total_that_stays_as_it_was_is_nobodys_fault() -> None:
     configured = settings("[limits]\nlag_total_max_bytes = 2_000_000")
 

@@ -104,6 +104,45 @@ def test_address_without_a_place_leaves_the_others_theirs() -> None:
     assert [claim(there, address) for address in (ADA, ADA, BOB)] == [None, "connections_per_address", None]
 
 
+def test_other_limits_hold_for_newcomers_and_count_who_is_there() -> None:
+    there = places()
+    claim(there, ADA)
+
+    def limit(*, connections_of: int = 0, handshakes_of: int = 0, is_proxy: bool = False) -> str | None:
+        there.change(
+            connections_max=0,
+            handshakes_max=0,
+            connections_per_address=connections_of,
+            handshakes_per_address=handshakes_of,
+            is_proxy=lambda _: is_proxy,
+        )
+        return claim(there, ADA)
+
+    assert limit(connections_of=1) == "connections_per_address"
+    assert limit(handshakes_of=1) == "handshakes_per_address"
+    assert limit(connections_of=1, handshakes_of=1, is_proxy=True) is None
+    assert (there.connections, there.handshakes) == (2, 2)
+
+
+def test_visitor_for_whose_address_there_is_no_place_keeps_those_that_it_has() -> None:
+    there = places(connections_of=1, handshakes_of=1)
+    claim(there, ADA)
+    claim(there, BOB)
+
+    refusal = there.reclaim(ADA, claimed=BOB)
+
+    assert refusal is not None
+    # Given back once, when its connection ends: had it lost them now, another would have them twice.
+    assert claim(there, BOB) == "connections_per_address"
+
+
+def test_connection_that_is_only_reported_has_a_place_all_the_same() -> None:
+    there = places(connections_of=1, reports=idle_reports("connections_per_address"))
+
+    assert [claim(there, ADA) for _ in range(2)] == [None, None]
+    assert there.most_of_one_address(lambda _: False) == 2
+
+
 def test_handshake_too_many_gives_the_connection_s_place_back() -> None:
     there = places(connections_of=2, handshakes_of=1)
 
