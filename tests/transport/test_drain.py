@@ -182,6 +182,14 @@ def test_pace_is_what_the_settings_say_when_it_begins(nobody: KeepAlive) -> None
     assert drain.retry_after_s() == 9
 
 
+def test_who_is_refused_lines_up_and_who_only_asks_does_not(nobody: KeepAlive) -> None:
+    drain = drain_of(nobody, 7)
+    drain.accept_per_s = 1
+    drain.run()
+
+    assert [drain.line_up(), drain.line_up(), drain.retry_after_s(), drain.line_up()] == [9, 10, 9, 11]
+
+
 def test_drain_without_time_lets_nobody_wait(nobody: KeepAlive) -> None:
     drain = drain_of(nobody, 0)
 
