@@ -59,7 +59,7 @@ def test_close_is_told_with_age_and_bytes(relay: Relay, caller: Caller) -> None:
 def test_laggard_is_told_how_far_it_was_behind(relay: Relay, caller: Caller) -> None:
     publisher = relay.join()
     stalled, sent = stall(relay, publisher)
-    assert caller.get("why", of=id_of(relay, 2)).json["connected"]["behind_messages"] >= 1
+    assert caller.get("why", of=id_of(relay, 2)).json["connected"][0]["behind_messages"] >= 1
     while not relay.server.counters.disconnects["rfc6455", "lagging"]:
         publisher.say("x" * 16_384)
 
@@ -77,8 +77,35 @@ def test_connection_that_has_not_ended_is_told_to_be_there(relay: Relay, caller:
 
     told = caller.get("why", of=id_of(relay, 1)).json
 
-    assert told["endings"] == []
-    assert (told["connected"]["room"], told["connected"]["behind_messages"]) == (LOBBY, None)
+    [here] = told["connected"]
+    assert (told["endings"], told["connected_count"]) == ([], 1)
+    assert (here["id"], here["room"], here["behind_messages"]) == (id_of(relay, 1), LOBBY, None)
+
+
+def test_those_of_an_address_are_told_who_are_still_there(relay: Relay, caller: Caller) -> None:
+    relay.join(), relay.join("/rooms/kitchen"), relay.stream()
+
+    told = caller.get("why", of="127.0.0.1", limit=2).json
+
+    assert [one["room"] for one in told["connected"]] == [LOBBY, LOBBY]
+    assert {one["address"] for one in told["connected"]} == {"127.0.0.1"}
+    assert told["connected_count"] == 3
+    assert caller.get("why", of="127.0.0.2").json["connected_count"] == 0
+
+
+def test_those_of_a_network_are_told_where_no_more_than_that_is_to_be_known(serve: Serve) -> None:
+    relay = serve(WITH_KEY + '[log]\naddresses = "truncated"\n')
+    relay.join()
+
+    for asked in ("127.0.0.9", "127.0.0.0/24"):
+        [here] = Caller(relay).get("why", of=asked).json["connected"]
+        assert here["address"] == "127.0.0.0/24"
+
+
+def test_of_a_page_nobody_is_told_who_is_still_there(relay: Relay, caller: Caller) -> None:
+    relay.join()
+
+    assert caller.get("why", of="http://127.0.0.1").json["connected_count"] == 0
 
 
 def test_endings_of_an_address_come_the_newest_first(relay: Relay, caller: Caller) -> None:

@@ -66,6 +66,19 @@ def test_connection_that_is_there_is_said_to_be(relay: Relay) -> None:
     assert (result.exit_code, result.stdout.split(" for ")[0]) == (0, f"{epoch}.1 is connected: in /rooms/lobby")
 
 
+@pytest.mark.parametrize(
+    ("members", "last"), [(6, "1 more of that address is connected"), (7, "2 more of that address are connected")]
+)
+def test_crowd_of_an_address_is_counted_and_the_first_of_it_told(relay: Relay, members: int, last: str) -> None:
+    for _ in range(members):
+        relay.join()
+
+    lines = run("why", "127.0.0.1", "--url", url(relay)).stdout.splitlines()
+
+    assert [" is connected: in /rooms/lobby for " in line for line in lines] == [True] * 5 + [False]
+    assert lines[-1] == last
+
+
 def test_nothing_known_is_said_and_exits_with_1(relay: Relay) -> None:
     result = run("why", "203.0.113.9", "--url", url(relay))
 

@@ -40,6 +40,8 @@ class Connection(Member, Protocol):
     def room(self) -> Room:
         """Where it is, or was."""
 
+    address: str
+    """Where it is connected from."""
     number: int
     """What its id has behind the epoch."""
     joined_s: float
@@ -124,13 +126,16 @@ def find_connection(hub: Hub, wanted: str) -> Connection | None:
     number = _number_of(wanted, hub.epoch)
     if number is None:
         return None
+    return next((member for member in all_connections(hub) if member.number == number), None)
+
+
+def all_connections(hub: Hub) -> Iterator[Connection]:
+    """Yield all who are in a room. Lets others have their turn, so that one may have left since."""
     slices = Slices()
     for room in list(hub.rooms.values()):
         for member in connections(room):
-            if member.number == number:
-                return member
+            yield member
             slices.end()
-    return None
 
 
 def connections(room: Room) -> list[Connection]:

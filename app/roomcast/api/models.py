@@ -408,6 +408,8 @@ class ConnectedInfo(_Told):
     """Where it is."""
     dialect: str
     """What it speaks."""
+    address: str
+    """As much of it as the log may name."""
     age_s: float
     """How long it has been there."""
     behind_messages: int | None
@@ -421,7 +423,9 @@ class Endings(_Told):
 
     endings: list[EndingInfo]
     """The newest first."""
-    connected: ConnectedInfo | None
-    """The connection of that id, if it is still there."""
+    connected: list[ConnectedInfo]
+    """Those of that id or address who are still there, ``limit`` at most. None of an origin."""
+    connected_count: int
+    """How many they are in all."""
     max_age_s: float
     """For how long endings are remembered."""

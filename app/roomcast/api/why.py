@@ -1,18 +1,21 @@
-"""``/api/v1/why``: why connections were refused or closed, of whoever quotes an id, an address or an origin."""
+"""``/api/v1/why``: why connections were refused or closed, of whoever quotes an id, an address or an origin.
+
+And who of them is still here: it may be another of the same address that the user asks about.
+"""
 
 from __future__ import annotations
 
 import re
 import time
-from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING, Final
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING, Final, Literal
 
 from falcon import HTTPConflict
 
 from roomcast.api import intake
 from roomcast.api.answers import say
 from roomcast.api.keys import Scope
-from roomcast.api.members import find_connection
+from roomcast.api.members import all_connections, find_connection
 from roomcast.api.models import ConnectedInfo, EndingInfo, Endings, WhyQuery
 from roomcast.policies.origins import UNNAMED, spelled
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from falcon import Request, Response
 
     from roomcast.api.guard import Guard
+    from roomcast.api.members import Connection
     from roomcast.metrics.record import Ending, Record
     from roomcast.relay.hub import Hub
 
@@ -60,26 +64,33 @@ class Why:
         """Tell the newest endings that fit."""
         self._guard.require(request, Scope.READ)
         query = intake.query(request, WhyQuery)
+        by, wanted = self._wanted(query.of)
         now_s = self._clock()
-        endings = [self._info(ending, now_s) for ending in self._find(query, now_s)]
+        endings = [self._info(ending, now_s) for ending in self._record.find(by, wanted, query.limit, now_s)]
+        here = [self._here(member, now_s) for member in self._connected(by, wanted)]
         say(
             response,
-            Endings(endings=endings, connected=self._connected(query, now_s), max_age_s=self._record.max_age_s),
+            Endings(
+                endings=endings,
+                connected=here[: query.limit],
+                connected_count=len(here),
+                max_age_s=self._record.max_age_s,
+            ),
         )
 
-    def _find(self, query: WhyQuery, now_s: float) -> list[Ending]:
-        if _CONNECTION_ID.fullmatch(query.of):
-            return self._record.find("id", query.of, query.limit, now_s)
+    def _wanted(self, of: str) -> tuple[Literal["id", "address", "origin"], str]:
+        """Return what is asked for, and as the record has it."""
+        if _CONNECTION_ID.fullmatch(of):
+            return "id", of
         try:
-            address = ip_address(query.of)
+            address = ip_address(of)
         except ValueError:
-            # A network, as it is told where addresses are truncated.
-            found = self._record.find("address", query.of, query.limit, now_s)
-            return found or self._record.find("origin", _as_kept(query.of), query.limit, now_s)
+            # A network is how an address is told where it is truncated.
+            return ("address", of) if _is_network(of) else ("origin", _as_kept(of))
         # A door of both families is told of IPv4 in IPv6, and the record has it plain.
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        return self._record.find("address", self._kept(str(address)), query.limit, now_s)
+        return "address", self._kept(str(address))
 
     def _kept(self, address: str) -> str:
         """Return an address as the record has it."""
@@ -88,15 +99,24 @@ class Why:
             raise HTTPConflict(description='no address is kept, because of [log] addresses = "none"')
         return kept
 
-    def _connected(self, query: WhyQuery, now_s: float) -> ConnectedInfo | None:
-        member = find_connection(self._hub, query.of)
-        if member is None or not member.is_in_room:
-            return None
+    def _connected(self, by: str, wanted: str) -> list[Connection]:
+        """Return who is still here. From a page there may be all of them, of whom nothing is asked."""
+        if by == "id":
+            member = find_connection(self._hub, wanted)
+            found = [] if member is None else [member]
+        elif by == "address":
+            found = [each for each in all_connections(self._hub) if self._address_for_logs(each.address) == wanted]
+        else:
+            found = []
+        return [member for member in found if member.is_in_room]
+
+    def _here(self, member: Connection, now_s: float) -> ConnectedInfo:
         behind = member.room.laggards.behind(member)
         return ConnectedInfo(
             id=member.id,
             room=member.room.name,
             dialect=member.dialect,
+            address=self._address_for_logs(member.address),
             age_s=round(now_s - member.joined_s, 3),
             behind_messages=None if behind is None else behind.messages,
             behind_bytes=None if behind is None else behind.size_bytes,
@@ -125,6 +145,14 @@ class Why:
             behind_messages=None if behind is None else behind.messages,
             behind_bytes=None if behind is None else behind.size_bytes,
         )
+
+
+def _is_network(of: str) -> bool:
+    try:
+        ip_network(of)
+    except ValueError:
+        return False
+    return True
 
 
 def _as_kept(origin: str) -> str:

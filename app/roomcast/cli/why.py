@@ -42,6 +42,8 @@ WHAT_TO_DO: Final[Mapping[Reason, str]] = {
 }
 """What an operator can do about each close, by its reason. Of refusals the relay says it itself."""
 
+# Of those who are connected: behind one address may be thousands, and why is what was asked.
+_CONNECTED_SHOWN: Final = 5
 # In a line, before what of it is told in the answer.
 _PLACES: Final = (("in", "room"), ("by", "dialect"), ("from", "address"), ("of", "origin"))
 
@@ -66,9 +68,12 @@ def why(
 
 
 def _lines(said: Any) -> Iterator[str]:
-    if here := said["connected"]:
-        place = f"in {here['room']} for {_time(here['age_s'])}, {here['dialect']}"
-        yield f"{here['id']} is connected: {place}{_behind(here)}"
+    here = said["connected"][:_CONNECTED_SHOWN]
+    for one in here:
+        place = f"in {one['room']} for {_time(one['age_s'])}, {one['dialect']}"
+        yield f"{one['id']} is connected: {place}{_behind(one)}"
+    if more := said["connected_count"] - len(here):
+        yield f"{more:,} more of that address {'is' if more == 1 else 'are'} connected"
     for ending in said["endings"]:
         yield from _refusal(ending) if ending["kind"] == "refused" else _close(ending)
     if not here and not said["endings"]:
