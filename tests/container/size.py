@@ -57,5 +57,16 @@ def report(parts: dict[str, int]) -> str:
     return "\n".join(f"{size_bytes / MIB:7.1f} MiB  {part}" for part, size_bytes in rows)
 
 
+def main(image: str) -> str:
+    """Return the table, or end the program with what is to be done to have one."""
+    try:
+        return report(parts_of(history_of(image)))
+    except FileNotFoundError:
+        sys.exit("no docker on the PATH, and only an engine knows what an image weighs")
+    except subprocess.CalledProcessError:
+        # The engine has said on stderr what is wrong.
+        sys.exit(f"`make image` builds the image {image}, and IMAGE= names another")
+
+
 if __name__ == "__main__":
-    print(report(parts_of(history_of(sys.argv[1]))))
+    print(main(sys.argv[1]))

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -120,3 +121,13 @@ def test_mounted_file_is_the_configuration(image: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("user", ["10001:10001", "65534:65534", "4711:0"])
 def test_configuration_is_readable_for_whatever_user_it_is_given(image: str, user: str) -> None:
     docker("run", "--rm", "--read-only", "--cap-drop", "ALL", "--user", user, image, "check")
+
+
+def test_size_of_an_image_that_is_not_there_says_how_to_make_it() -> None:
+    name = f"roomcast-{uuid.uuid4().hex}"
+    command = [sys.executable, "-m", "tests.container.size", name]
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert asked.returncode == 1
+    assert asked.stderr.splitlines()[-1] == f"`make image` builds the image {name}, and IMAGE= names another"
+    assert "Traceback" not in asked.stderr
