@@ -38,6 +38,7 @@ class Watched:
         self.certificate = Certificate(
             str(files.certificate),
             str(files.key),
+            read_certificate(str(files.certificate), str(files.key)),
             journal=self.diary.journal,
             counters=self.counters,
             clock=clock,

@@ -9,7 +9,7 @@ import ssl
 from contextlib import suppress
 from pathlib import Path
 
-from roomcast.transport.certificate import Certificate
+from roomcast.transport.certificate import Certificate, read_certificate
 from roomcast.transport.tls import TlsServer, TlsSocket
 from tests.certificates import issue, trusting
 from tests.diary import Diary
@@ -23,11 +23,10 @@ READ_BYTES = 16_384
 def server_with(directory: Path) -> TlsServer:
     """Return a door's side of TLS, with a certificate of its own."""
     files = issue(directory)
-    counters = idle_counters()
+    certificate, key = str(files.certificate), str(files.key)
+    read = read_certificate(certificate, key)
     return TlsServer(
-        Certificate(
-            str(files.certificate), str(files.key), journal=Diary().journal, counters=counters, clock=lambda: 0.0
-        )
+        Certificate(certificate, key, read, journal=Diary().journal, counters=idle_counters(), clock=lambda: 0.0)
     )
 
 

@@ -1,12 +1,9 @@
 """Who may use the API, and what it is let do, made of the settings."""
 
-from collections.abc import Callable
 from ipaddress import ip_address
 
 from roomcast.api.directory import Terms
-from roomcast.api.guard import Guard
 from roomcast.api.keys import Holder, KeyFile, Keyring, Scope
-from roomcast.policies.hosts import PrivateHosts
 from roomcast.relay.counters import TemplateCounters
 from roomcast.relay.hub import Hub
 from roomcast.settings import Settings
@@ -21,20 +18,6 @@ def build_keyring(settings: Settings) -> Keyring:
     """
     files = [KeyFile(Holder(of.name, frozenset(map(Scope, of.scopes))), of.file) for of in settings.api_keys]
     return Keyring(settings.admin.api_key, files)
-
-
-def build_guard(settings: Settings, keyring: Keyring, is_local: Callable[[], bool]) -> Guard:
-    """Return who is asked for a key.
-
-    Args:
-        settings: The relay's.
-        keyring: From ``build_keyring``.
-        is_local: Whether the private door can be reached from its own machine only.
-
-    Raises:
-        ValueError: Naming a host that is none.
-    """
-    return Guard(keyring, PrivateHosts(settings.admin.hosts), is_local)
 
 
 class RoomTerms:

@@ -10,6 +10,7 @@ from gevent.event import Event
 
 from roomcast.api.app import Access, create_app
 from roomcast.api.door import PrivateDoor
+from roomcast.api.guard import Guard
 from roomcast.api.watchdog import Watchdog
 from roomcast.logs import Journal, Processor, fault
 from roomcast.metrics import TransportCounters
@@ -18,7 +19,7 @@ from roomcast.policies.revocations import Revocations
 from roomcast.protocol import event_stream
 from roomcast.protocol.handshake import Dialect
 from roomcast.relay.room import Room
-from roomcast.server.api import RoomTerms, build_guard, build_keyring, is_loopback
+from roomcast.server.api import RoomTerms, is_loopback
 from roomcast.server.canary import CanaryWatch
 from roomcast.server.doors import Door, DoorError, open_door
 from roomcast.server.drain import build_drain
@@ -34,12 +35,11 @@ from roomcast.server.front import (
 from roomcast.server.hub import build_hub, change_hub
 from roomcast.server.memory import find_memory_limit
 from roomcast.server.plan import InUse
-from roomcast.server.policies import build_forwarding, build_policies
-from roomcast.server.reload import Again, Prepared, Reloading
-from roomcast.server.tokens import build_verifier, read_key_sources
+from roomcast.server.reload import Again, Prepared, Reloading, prepare
+from roomcast.server.tokens import build_verifier
 from roomcast.settings import Loaded, Settings
 from roomcast.transport.admission import Outcome
-from roomcast.transport.certificate import Certificate
+from roomcast.transport.certificate import Certificate, ReadCertificate
 from roomcast.transport.entry import Entry
 from roomcast.transport.formats import Formats
 from roomcast.transport.keepalive import KeepAlive
@@ -64,8 +64,7 @@ class Server:
         again: How they are read again; without it, a reload reads the files again that they name.
 
     Raises:
-        ValueError: As ``build_policies``, ``build_forwarding``, ``read_key_sources``, ``build_keyring``,
-            ``build_guard`` and ``Certificate``.
+        ValueError: As ``prepare``.
     """
 
     def __init__(
@@ -83,15 +82,15 @@ class Server:
         self._journal = journal
         self._stop_asked = Event()
         report_faults(journal)
-        self.admission = build_policies(settings)
-        self.forwarding = build_forwarding(settings)
+        prepared = prepare(self.loaded)
+        self.admission, self.forwarding = prepared.admission, prepared.forwarding
         self.counters = TransportCounters(list(Dialect), list(Outcome), streams=[event_stream.NAME])
         self._memory = find_memory_limit()
         self.hub = build_hub(settings, self._memory, self._report)
         self.keep_alive = self._build_keep_alive()
         self._drain = build_drain(settings, self.keep_alive, self.counters, journal)
-        self._certificate = self._read_certificate()
-        self._verifier = build_verifier(settings, read_key_sources(settings), journal, self.counters)
+        self._certificate = self._build_certificate(prepared.certificate)
+        self._verifier = build_verifier(settings, prepared.key_sources, journal, self.counters)
         self._revocations = Revocations(leeway_s=settings.tokens.leeway_s)
         self.token_holders = self._build_token_holders()
         self._membership = build_membership(
@@ -107,7 +106,7 @@ class Server:
         self.canary = CanaryWatch(settings, self._membership, self.forwarding, journal)
         self._entry = self._build_entry()
         self._watchdog = Watchdog(self.counters.loop_lag, chain=chain)
-        self._guard = build_guard(settings, build_keyring(settings), lambda: is_loopback(self.private_address))
+        self._guard = Guard(prepared.keyring, prepared.hosts, lambda: is_loopback(self.private_address))
         self._terms = RoomTerms(settings, self.admission, self.hub)
         self.reloading = Reloading(self, again or self._unchanged, journal, self.counters)
         self._app = self._build_app()
@@ -269,11 +268,13 @@ class Server:
     def _is_ready(self) -> bool:
         return self._is_open and not self.counters.is_draining
 
-    def _read_certificate(self) -> Certificate | None:
+    def _build_certificate(self, read: ReadCertificate | None) -> Certificate | None:
         tls = self._settings.tls
-        if not tls.certificate:
+        if read is None:
             return None
-        return Certificate(tls.certificate, tls.key, journal=self._journal, counters=self.counters, clock=time.time)
+        return Certificate(
+            tls.certificate, tls.key, read, journal=self._journal, counters=self.counters, clock=time.time
+        )
 
     def _build_keep_alive(self) -> KeepAlive:
         limits = self._settings.limits

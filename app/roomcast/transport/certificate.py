@@ -144,19 +144,18 @@ class Certificate:
     Args:
         certificate: As ``read_certificate``.
         key: Likewise.
+        read: What they held.
         journal: Told of every other certificate, and of every failure.
         counters: Told when the certificate ends, and how often it was read again.
         clock: Seconds since the epoch.
         look_every_s: How often the files are looked at.
-
-    Raises:
-        CertificateError: As ``read_certificate``.
     """
 
     def __init__(
         self,
         certificate: str,
         key: str,
+        read: ReadCertificate,
         *,
         journal: Journal,
         counters: TransportCounters,
@@ -167,7 +166,7 @@ class Certificate:
         self._journal = journal
         self._counters = counters
         self._clock = clock
-        self._use(read_certificate(certificate, key))
+        self._use(read)
         self._timer = get_hub().loop.timer(look_every_s, look_every_s)
 
     def start(self) -> None:
