@@ -168,6 +168,8 @@ def test_relay_that_is_started_anew_is_a_gap_behind_all_that_the_first_had_accep
             for number in range(50):
                 writer.say(str(number))
             accepted = await room.publish("mine")
+            # With "ready" before them. That ours is accepted says nothing of another connection's.
+            first.until(lambda: first.server.hub.rooms[PATH].log.head == 52)
             writer.close()
             first.ask_to_stop()
             assert await hear(room, 50) == [str(number) for number in range(50)]
